@@ -1,0 +1,76 @@
+# Thin: fetches what is missing (cmake/bootstrap), then calls the presets of CMakePresets.json.
+
+JOBS ?= $(shell nproc)
+BIN := .deps/venv/bin
+BOOTSTRAP := cmake/bootstrap/bootstrap.sh
+CMAKE := $(BIN)/cmake
+
+# make bench
+SUITE ?= default
+OPS ?= forward backward_input backward_filter
+TARGETS ?= native
+THREADS ?= 1
+BATCH ?=
+suite_file = $(firstword $(wildcard $(SUITE) bench/suites/$(SUITE).txt))
+bench_dir = build/bench/$(basename $(notdir $(suite_file)))
+OUT ?= $(bench_dir)/bench.json
+
+empty :=
+space := $(empty) $(empty)
+listed = $(subst $(space),;,$(strip $(1)))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench format format-check clean
+
+help:
+	@echo 'make demo          compiles kernels for this machine, shows that all gradients agree, trains a network on digits'
+	@echo 'make test          builds every target and runs all tests, then those of the sanitizers'
+	@echo 'make bench         measures a suite: SUITE=default|resnet50|vgg16|mobilenet_v2|FILE, OPS="forward ...",'
+	@echo '                   TARGETS="avx2 ...", THREADS=1, BATCH=, OUT=FILE'
+	@echo 'make format        formats the C++ sources; format-check only checks'
+	@echo 'make clean         removes build/; the dependencies stay in .deps/'
+	@echo 'JOBS=N             at most N compilations at once (all cores)'
+
+demo:
+	$(BOOTSTRAP) demo
+	$(CMAKE) --preset demo
+	$(CMAKE) --build --preset demo -j $(JOBS)
+	PYTHONPATH=build/demo/python $(BIN)/python examples/demo.py --output build/demo
+
+test:
+	$(BOOTSTRAP) test
+	$(call tested,release)
+	$(call tested,asan)
+	$(call tested,tsan,$(without_aslr))
+
+# Configures, builds and tests a preset; the second argument runs the programs.
+define tested
+$(CMAKE) --preset $(1)
+$(2) $(CMAKE) --build --preset $(1) -j $(JOBS)
+$(2) $(BIN)/ctest --preset $(1)
+endef
+
+# g++ 12's thread sanitizer cannot map its memory where the kernel randomises addresses by more than 28 bits.
+without_aslr := $(shell setarch -R true 2> /dev/null && echo setarch -R)
+
+bench:
+	$(if $(suite_file),,$(error SUITE is "$(SUITE)", expected a file or one of $(basename $(notdir $(wildcard bench/suites/*.txt)))))
+	$(BOOTSTRAP) bench
+	$(CMAKE) --preset bench -B $(bench_dir) '-DHALCONV_SUITE=$(abspath $(suite_file))' '-DHALCONV_TARGETS=$(call listed,$(TARGETS))' \
+	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_BATCH=$(BATCH)'
+	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench
+	$(bench_dir)/bench/halconv_bench --suite $(suite_file) --ops $(OPS) --threads $(THREADS) $(if $(BATCH),--batch $(BATCH)) \
+	  --out $(OUT)
+
+sources = $$(find bench examples generators python runtime schedules tests tools -name '*.cpp' -o -name '*.h' -o -name '*.hpp')
+
+format:
+	$(BOOTSTRAP) lint
+	$(BIN)/clang-format -i $(sources)
+
+format-check:
+	$(BOOTSTRAP) lint
+	$(BIN)/clang-format --dry-run --Werror $(sources)
+
+clean:
+	rm -rf build

@@ -1,0 +1,128 @@
+#[=[
+Compiles convolution kernels ahead of time into static libraries.
+
+  halconv_add_kernels(<name> TARGETS <target>... [SUITE <file>...] [OPS <op>...] [BATCH <n>] [TABLES <directory>])
+
+Makes, for each target, a static library <name>_<target> with the generic kernels and one kernel for each problem of the
+suites and operation, and an interface library <name> that links them all. A program that links them beside
+halconv::runtime finds the kernels by itself.
+
+  TARGETS  x86_64, avx2, avx512, cuda, opencl, or native: the best CPU target that this machine can run
+  SUITE    files of problems in benchdnn's notation, one a line; without it only the generic kernels are made
+  OPS      forward, backward_input, backward_filter; default: all
+  BATCH    takes the place of the problems' batch sizes
+  TABLES   folder of tuned schedules, <target>.txt for each target; default: those that come with halconv
+
+Target properties of <name>_<target>: HALCONV_KERNELS, the names of its kernels, and HALCONV_KERNEL_DIR, the folder with
+<kernel>.o and, where HALCONV_EMIT_ASSEMBLY is on, <kernel>.s (CPUs) or <kernel>.stmt and .device_code, PTX or OpenCL C (GPUs).
+HALCONV_KERNEL_FEATURES adds Halide target features, e.g. asan, to every kernel.
+]=]
+cmake_minimum_required(VERSION 3.28...4.0)
+
+function(halconv_add_kernels name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BATCH;TABLES" "TARGETS;SUITE;OPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "halconv_add_kernels(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_TARGETS)
+    message(FATAL_ERROR "halconv_add_kernels(${name}): TARGETS is missing")
+  endif()
+  if("native" IN_LIST arg_TARGETS)
+    execute_process(COMMAND ${HALCONV_KERNEL_LIST} best-target
+      OUTPUT_VARIABLE native OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+    list(TRANSFORM arg_TARGETS REPLACE "^native$" ${native})
+  endif()
+  list(REMOVE_DUPLICATES arg_TARGETS)
+  if(arg_TABLES)
+    cmake_path(ABSOLUTE_PATH arg_TABLES)
+    foreach(target IN LISTS arg_TARGETS)
+      if(NOT EXISTS ${arg_TABLES}/${target}.txt)
+        message(FATAL_ERROR "halconv_add_kernels(${name}): TABLES has no ${arg_TABLES}/${target}.txt")
+      endif()
+    endforeach()
+  else()
+    set(arg_TABLES ${HALCONV_TUNED_TABLES})
+  endif()
+
+  set(directory ${CMAKE_CURRENT_BINARY_DIR}/${name}_kernels)
+  set(suites)
+  foreach(suite IN LISTS arg_SUITE)
+    cmake_path(ABSOLUTE_PATH suite)
+    list(APPEND suites ${suite})
+  endforeach()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${suites})
+  list(JOIN arg_TARGETS , targets)
+  set(options --targets ${targets} --registry ${directory} --library ${name})
+  if(arg_OPS)
+    list(JOIN arg_OPS , operations)
+    list(APPEND options --ops ${operations})
+  endif()
+  if(NOT "${arg_BATCH}" STREQUAL "")
+    list(APPEND options --batch ${arg_BATCH})
+  endif()
+  execute_process(COMMAND ${HALCONV_KERNEL_LIST} kernels ${options} ${suites}
+    OUTPUT_VARIABLE plan ERROR_VARIABLE remarks RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(failed)
+    message(FATAL_ERROR "halconv_add_kernels(${name}):\n${remarks}")
+  elseif(remarks)
+    message(STATUS "halconv_add_kernels(${name}):\n${remarks}")
+  endif()
+
+  string(REPLACE "\n" ";" plan "${plan}")
+  foreach(line IN LISTS plan)
+    string(REPLACE " " ";" kernel ${line})
+    list(POP_FRONT kernel target kernel_name generator halide_target problem)
+    _halconv_add_kernel(${directory}/${target} ${target} ${kernel_name} ${generator} ${halide_target} "${problem}"
+                        ${arg_TABLES}/${target}.txt)
+    list(APPEND ${target}_kernels ${kernel_name})
+  endforeach()
+
+  add_library(${name} INTERFACE)
+  foreach(target IN LISTS arg_TARGETS)
+    set(library ${name}_${target})
+    list(TRANSFORM ${target}_kernels REPLACE "(.+)" "${directory}/${target}/\\1.o" OUTPUT_VARIABLE objects)
+    add_library(${library} STATIC ${directory}/${library}_registry.cpp ${objects})
+    target_link_libraries(${library} PUBLIC halconv::runtime halconv::halide_runtime)
+    # Nothing refers to the registry: it refers to the kernels, and registers them before main().
+    target_link_options(${library} INTERFACE LINKER:-u,halconv_registry_${library})
+    set_target_properties(${library} PROPERTIES HALCONV_KERNELS "${${target}_kernels}"
+                                                HALCONV_KERNEL_DIR ${directory}/${target})
+    target_link_libraries(${name} INTERFACE ${library})
+  endforeach()
+endfunction()
+
+# The rule for one kernel's object.
+function(_halconv_add_kernel directory target kernel_name generator halide_target problem table)
+  set(parameters)
+  set(depends halconv::generate)
+  if(problem)
+    list(APPEND parameters problem=${problem})
+    if(EXISTS ${table})
+      list(APPEND parameters table=${table})
+      list(APPEND depends ${table})
+    endif()
+  endif()
+  foreach(feature IN LISTS HALCONV_KERNEL_FEATURES)
+    string(APPEND halide_target -${feature})
+  endforeach()
+  set(outputs object)
+  set(files ${directory}/${kernel_name}.o)
+  if(HALCONV_EMIT_ASSEMBLY)
+    if(target STREQUAL "cuda" OR target STREQUAL "opencl")
+      list(APPEND outputs stmt device_code)
+      list(APPEND files ${directory}/${kernel_name}.stmt)
+    else()
+      list(APPEND outputs assembly)
+      list(APPEND files ${directory}/${kernel_name}.s)
+    endif()
+  endif()
+  list(JOIN outputs , outputs)
+  file(MAKE_DIRECTORY ${directory})
+  add_custom_command(
+    OUTPUT ${files}
+    COMMAND halconv::generate -g ${generator} -f ${kernel_name} -n ${kernel_name} -o ${directory} -e ${outputs}
+            target=${halide_target} ${parameters}
+    DEPENDS ${depends}
+    COMMENT "Generating ${kernel_name}"
+    VERBATIM)
+endfunction()

@@ -1,0 +1,120 @@
+#include "kernel_generator.h"
+
+namespace halconv::generators {
+
+/// d_src = conv2d_backprop_input(filter, d_dst): filter (c % block, k, s, r, c / block), d_dst (k, x, y, n), d_src
+/// (c, x, y, n). A specialised kernel holds every phase of the stride; the generic one computes a single phase, given
+/// the phase's rows and columns of d_src and its taps of the filter as strided views (backward_input_phase.h).
+class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
+ public:
+  Input<Halide::Buffer<float, 5>> filter{"filter"};
+  Input<Halide::Buffer<float, 4>> d_dst{"d_dst"};
+  Output<Halide::Buffer<float, 4>> d_src{"d_src"};
+
+  void configure() {
+    if (problem()) return;
+    offset_height_ = add_input<int32_t>("offset_height");
+    offset_width_ = add_input<int32_t>("offset_width");
+    advance_height_ = add_input<int32_t>("advance_height");
+    advance_width_ = add_input<int32_t>("advance_width");
+  }
+
+  void generate() {
+    block_ = schedules::direct_block(key("conv2d_backward_input"));
+    unblocked_filter_ = unblocked(filter, block_);
+    if (!problem()) {
+      generate_one_phase();
+    } else if (problem()->stride_height == 1 && problem()->stride_width == 1) {
+      generate_stride_one();
+    } else {
+      generate_phases();
+    }
+  }
+
+  void schedule() {
+    if (problem()) {
+      declare_dense(d_src, kInput);
+    } else {
+      for (int i = 0; i < 4; ++i) d_src.dim(i).set_min(0);
+    }
+    declare_blocked(filter, block_, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
+    declare_dense(d_dst, kOutput);
+    schedules::schedule_direct(key("conv2d_backward_input"), d_src, parts_);
+  }
+
+ private:
+  /// Whether the phase reads no row (column) outside the `extent` rows of d_dst.
+  static bool is_inside(const BackwardInputPhase &phase, int64_t extent) {
+    return phase.taps > 0 && phase.offset >= (phase.taps - 1) * phase.advance && phase.offset + phase.rows <= extent;
+  }
+
+  Convolution phase(const BackwardInputPhase &columns, const BackwardInputPhase &rows, const std::string &name) {
+    const Halide::RDom taps(0, d_dst.dim(0).extent(), 0, static_cast<int>(columns.taps), 0, static_cast<int>(rows.taps),
+                            "taps" + name);
+    const int left = -static_cast<int>(columns.offset), top = -static_cast<int>(rows.offset);
+    // On a GPU the tiles of the result overhang it, and read zeros there.
+    const bool inside = is_inside(columns, problem()->out_width) && is_inside(rows, problem()->out_height) &&
+                        !get_target().has_gpu_feature();
+    const Halide::Func padded = inside ? shifted(d_dst, left, top)
+                                       : zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), left, top);
+    Convolution convolution = backward_input(
+        padded, unblocked_filter_, taps,
+        {static_cast<int>(columns.first_tap), static_cast<int>(rows.first_tap), static_cast<int>(columns.tap_step),
+         static_cast<int>(rows.tap_step), static_cast<int>(columns.advance), static_cast<int>(rows.advance)});
+    convolution.inside = inside;
+    return convolution;
+  }
+
+  void define_whole(const Convolution &convolution) {
+    const auto [c, k, x, y, n, s, r] = Dimensions();
+    d_src(c, x, y, n) = convolution.sum(c, x, y, n);
+    parts_ = {{schedules::kPureDefinition, x, y, convolution, unblocked_filter_}};
+  }
+
+  void generate_one_phase() {
+    const Halide::RDom taps(0, d_dst.dim(0).extent(), 0, filter.dim(2).extent(), 0, filter.dim(3).extent(), "taps");
+    const Halide::Func padded =
+        zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), -Halide::Expr(*offset_width_),
+                    -Halide::Expr(*offset_height_), overhang(d_dst.dim(0).extent()));
+    define_whole(backward_input(padded, unblocked_filter_, taps, {0, 0, 1, 1, *advance_width_, *advance_height_}));
+  }
+
+  std::vector<BackwardInputPhase> row_phases() {
+    const Conv2dProblem &p = *problem();
+    return backward_input_phases(p.in_height, p.filter_height, p.stride_height, p.dilation_height, p.pad_top);
+  }
+  std::vector<BackwardInputPhase> column_phases() {
+    const Conv2dProblem &p = *problem();
+    return backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left);
+  }
+
+  void generate_stride_one() { define_whole(phase(column_phases().front(), row_phases().front(), "")); }
+
+  void generate_phases() {
+    const auto [c, k, x, y, n, s, r] = Dimensions();
+    const int stride_width = static_cast<int>(problem()->stride_width);
+    const int stride_height = static_cast<int>(problem()->stride_height);
+    d_src(c, x, y, n) = Halide::undef<float>();
+    for (const BackwardInputPhase &rows : row_phases()) {
+      for (const BackwardInputPhase &columns : column_phases()) {
+        const int update = static_cast<int>(parts_.size());
+        const std::string name = std::to_string(update);
+        const Halide::RDom pixel(0, static_cast<int>(columns.rows), 0, static_cast<int>(rows.rows), "pixel" + name);
+        const Convolution convolution = phase(columns, rows, name);
+        d_src(c, static_cast<int>(columns.first_row) + stride_width * pixel.x,
+              static_cast<int>(rows.first_row) + stride_height * pixel.y, n) = convolution.sum(c, pixel.x, pixel.y, n);
+        parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
+      }
+    }
+  }
+
+  int block_ = 0;
+  Halide::Func unblocked_filter_;
+  Halide::GeneratorInput<int32_t> *offset_height_ = nullptr, *offset_width_ = nullptr;
+  Halide::GeneratorInput<int32_t> *advance_height_ = nullptr, *advance_width_ = nullptr;
+  std::vector<schedules::ResultPart> parts_;
+};
+
+}  // namespace halconv::generators
+
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dBackwardInput, conv2d_backward_input)

@@ -1,0 +1,46 @@
+#include "kernel_generator.h"
+
+namespace halconv::generators {
+
+/// dst = conv2d(src, filter): src (c, x, y, n), filter (k % block, c, s, r, k / block), dst (k, x, y, n).
+class Conv2dForward : public KernelGenerator<Conv2dForward> {
+ public:
+  Input<Halide::Buffer<float, 4>> src{"src"};
+  Input<Halide::Buffer<float, 5>> filter{"filter"};
+  Output<Halide::Buffer<float, 4>> dst{"dst"};
+
+  void configure() { configure_geometry(); }
+
+  void generate() {
+    const auto [c, k, x, y, n, s, r] = Dimensions();
+    block_ = schedules::direct_block(key("conv2d_forward"));
+    // On a GPU the tiles of the result overhang it, and read zeros there.
+    const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature();
+    const Halide::Func padded = inside ? shifted(src, geometry().pad_left, geometry().pad_top)
+                                       : zero_padded(src, src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left,
+                                                     geometry().pad_top, overhang(src.dim(0).extent()));
+    const Halide::RDom taps(0, src.dim(0).extent(), 0, filter.dim(2).extent(), 0, filter.dim(3).extent(), "taps");
+    unblocked_filter_ = unblocked(filter, block_);
+    convolution_ = forward(padded, unblocked_filter_, taps, geometry());
+    convolution_.inside = inside;
+    dst(k, x, y, n) = convolution_.sum(k, x, y, n);
+  }
+
+  void schedule() {
+    const auto [c, k, x, y, n, s, r] = Dimensions();
+    declare_dense(src, kInput);
+    declare_blocked(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
+    declare_dense(dst, kOutput);
+    schedules::schedule_direct(key("conv2d_forward"), dst,
+                               {{schedules::kPureDefinition, x, y, convolution_, unblocked_filter_}});
+  }
+
+ private:
+  int block_ = 0;
+  Halide::Func unblocked_filter_;
+  Convolution convolution_;
+};
+
+}  // namespace halconv::generators
+
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForward, conv2d_forward)

@@ -1,0 +1,135 @@
+/// What the kernel generators share: the problem a kernel is for, and how its tensors lie in memory.
+#ifndef HALCONV_GENERATORS_KERNEL_GENERATOR_H_
+#define HALCONV_GENERATORS_KERNEL_GENERATOR_H_
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "Halide.h"
+#include "conv2d_algorithm.h"
+#include "halconv/conv2d_problem.h"
+#include "kernel_schedule.h"
+
+namespace halconv::generators {
+
+/// A generator of one convolution kernel. `problem` is benchdnn notation for a kernel of that shape alone, or "generic"
+/// for one that takes sizes from its buffers and the rest as scalars; `table` names the file of tuned schedules.
+template <typename Derived>
+class KernelGenerator : public Halide::Generator<Derived> {
+ public:
+  Halide::GeneratorParam<std::string> problem_{"problem", "generic"};
+  Halide::GeneratorParam<std::string> table_{"table", ""};
+
+ protected:
+  using Tensor = Halide::GeneratorInput<Halide::Buffer<float, 4>>;
+
+  /// The shape, or nothing for a generic kernel. Throws Halide::CompileError for a malformed problem.
+  const std::optional<Conv2dProblem> &problem() {
+    if (!parsed_) {
+      parsed_ = true;
+      const std::string text = problem_.value();
+      if (text != "generic") {
+        const ParseResult<SuiteEntry> result = parse_suite_entry(text);
+        if (!result.value) {
+          throw Halide::CompileError("problem=" + text + ":" + std::to_string(result.error.column) + ": " +
+                                     result.error.message);
+        }
+        shape_ = result.value->problem;
+      }
+    }
+    return shape_;
+  }
+
+  schedules::KernelKey key(const std::string &operation) {
+    return {operation, problem(), this->get_target(), table_.value()};
+  }
+
+  /// An argument of a generic kernel, a constant of a specialised one. Converts to Expr from generate() on.
+  struct Scalar {
+    Halide::GeneratorInput<int32_t> *argument = nullptr;
+    int constant = 0;
+    operator Halide::Expr() const { return argument ? Halide::Expr(*argument) : Halide::Expr(constant); }
+  };
+
+  /// Declares the scalar; call from configure().
+  Scalar scalar(const std::string &name, int64_t Conv2dProblem::*value) {
+    if (problem()) return {nullptr, static_cast<int>((*problem()).*value)};
+    return {this->template add_input<int32_t>(name)};
+  }
+
+  void configure_geometry() {
+    stride_height_ = scalar("stride_height", &Conv2dProblem::stride_height);
+    stride_width_ = scalar("stride_width", &Conv2dProblem::stride_width);
+    dilation_height_ = scalar("dilation_height", &Conv2dProblem::dilation_height);
+    dilation_width_ = scalar("dilation_width", &Conv2dProblem::dilation_width);
+    pad_top_ = scalar("pad_top", &Conv2dProblem::pad_top);
+    pad_left_ = scalar("pad_left", &Conv2dProblem::pad_left);
+  }
+
+  Geometry geometry() const {
+    return {stride_height_, stride_width_, dilation_height_, dilation_width_, pad_top_, pad_left_};
+  }
+
+  /// `channels` where a kernel reads beyond them and expects zeros: a generic one on a GPU stages a fixed number at
+  /// once.
+  Halide::Expr overhang(Halide::Expr channels) {
+    return !problem() && this->get_target().has_gpu_feature() ? channels : Halide::Expr();
+  }
+
+  static constexpr int kVectorBytes = 16;  ///< a GPU's widest access, which must be aligned
+
+  using Extents = std::array<int64_t Conv2dProblem::*, 4>;
+  static constexpr Extents kInput = {&Conv2dProblem::in_channels, &Conv2dProblem::in_width, &Conv2dProblem::in_height,
+                                     &Conv2dProblem::batch};
+  static constexpr Extents kOutput = {&Conv2dProblem::out_channels, &Conv2dProblem::out_width,
+                                      &Conv2dProblem::out_height, &Conv2dProblem::batch};
+  static constexpr Extents kFilter = {&Conv2dProblem::out_channels, &Conv2dProblem::in_channels,
+                                      &Conv2dProblem::filter_width, &Conv2dProblem::filter_height};
+
+  /// Starts every dimension at 0 and, in a specialised kernel, fixes extents and strides to those of a dense tensor.
+  void declare_dense(Halide::OutputImageParam tensor, const Extents &extents) {
+    int stride = 1;
+    for (int i = 0; i < 4; ++i) {
+      if (problem()) {
+        const int extent = static_cast<int>((*problem()).*extents[i]);
+        tensor.dim(i).set_bounds(0, extent).set_stride(stride);
+        stride *= extent;
+      } else {
+        tensor.dim(i).set_min(0);
+      }
+    }
+    if (problem() && this->get_target().has_gpu_feature() && (*problem()).*extents[0] % 4 == 0) {
+      tensor.set_host_alignment(kVectorBytes);
+    }
+  }
+
+  /// The filter in blocks of `block` result channels (dimension 0), `reduced` channels of the other side.
+  void declare_blocked(Halide::OutputImageParam filter, int block, int64_t Conv2dProblem::*reduced,
+                       int64_t Conv2dProblem::*blocked) {
+    filter.dim(0).set_bounds(0, block).set_stride(1);
+    for (int i = 1; i < 5; ++i) filter.dim(i).set_min(0);
+    if (this->get_target().has_gpu_feature()) {
+      filter.set_host_alignment(kVectorBytes);
+      filter.dim(1).set_stride(block);
+      for (int i = 2; i < 5; ++i) filter.dim(i).set_stride(filter.dim(i).stride() / block * block);
+    }
+    if (!problem()) return;
+    const Conv2dProblem &p = *problem();
+    const int64_t extents[] = {block, p.*reduced, p.filter_width, p.filter_height, (p.*blocked + block - 1) / block};
+    int64_t stride = 1;
+    for (int i = 0; i < 5; ++i) {
+      filter.dim(i).set_bounds(0, static_cast<int>(extents[i])).set_stride(static_cast<int>(stride));
+      stride *= extents[i];
+    }
+  }
+
+ private:
+  Scalar stride_height_, stride_width_, dilation_height_, dilation_width_, pad_top_, pad_left_;
+  bool parsed_ = false;
+  std::optional<Conv2dProblem> shape_;
+};
+
+}  // namespace halconv::generators
+
+#endif  // HALCONV_GENERATORS_KERNEL_GENERATOR_H_

@@ -1,0 +1,200 @@
+"""halconv's kernels, on every target that this machine can run, against the reference; and what bad arguments get."""
+
+import threading
+
+import halconv
+import numpy as np
+import problems
+import pytest
+from halconv import reference, relations
+
+TARGETS = [target for target, unavailable in halconv.targets().items() if not unavailable]
+CPU_TARGETS = [target for target in TARGETS if target in ("x86_64", "avx2", "avx512")]
+
+every_problem = pytest.mark.parametrize("problem", problems.ALL, ids=problems.IDS)
+every_target = pytest.mark.parametrize("target", TARGETS)
+every_cpu_target = pytest.mark.parametrize("target", CPU_TARGETS)
+
+
+def tensors(problem):
+    return (
+        problems.integers(problem.input_shape, 1),
+        problems.integers(problem.filter_shape, 2),
+        problems.integers(problem.output_shape, 3),
+    )
+
+
+def assert_same(actual, expected):
+    assert actual.dtype == np.float32
+    np.testing.assert_array_equal(actual, expected)
+
+
+@every_target
+@every_problem
+def test_conv2d(problem, target):
+    x, w, _ = tensors(problem)
+    assert_same(halconv.conv2d(x, w, **problem.attributes, target=target), reference.conv2d(x, w, **problem.attributes))
+
+
+@every_target
+@every_problem
+def test_gradients(problem, target):
+    x, w, d_out = tensors(problem)
+    d_x = reference.conv2d_backprop_input(x.shape, w, d_out, **problem.attributes)
+    d_w = reference.conv2d_backprop_filter(x, w.shape, d_out, **problem.attributes)
+    forced = problem.attributes | {"target": target}
+    assert_same(halconv.conv2d_backprop_input(x.shape, w, d_out, **forced), d_x)
+    assert_same(halconv.conv2d_transpose(d_out, w, x.shape, **forced), d_x)
+    assert_same(halconv.conv2d_backprop_filter(x, w.shape, d_out, **forced), d_w)
+
+
+@every_cpu_target
+@every_problem
+def test_autodiff_gradients(problem, target):
+    x, w, d_out = tensors(problem)
+    d_x = reference.conv2d_backprop_input(x.shape, w, d_out, **problem.attributes)
+    d_w = reference.conv2d_backprop_filter(x, w.shape, d_out, **problem.attributes)
+    forced = problem.attributes | {"target": target}
+    assert_same(halconv.conv2d_backprop_input_autodiff(x.shape, w, d_out, **forced), d_x)
+    assert_same(halconv.conv2d_backprop_filter_autodiff(x, w.shape, d_out, **forced), d_w)
+
+
+@every_problem
+def test_relations_over_halconv(problem):
+    x, w, d_out = tensors(problem)
+    d_x = reference.conv2d_backprop_input(x.shape, w, d_out, **problem.attributes)
+    d_w = reference.conv2d_backprop_filter(x, w.shape, d_out, **problem.attributes)
+    assert_same(
+        relations.conv2d_backprop_input_by_conv2d(halconv.conv2d, x.shape, w, d_out, **problem.attributes), d_x
+    )
+    assert_same(
+        relations.conv2d_backprop_filter_by_conv2d(halconv.conv2d, x, w.shape, d_out, **problem.attributes), d_w
+    )
+    assert_same(relations.conv2d_transpose_by_conv2d(halconv.conv2d, d_out, w, x.shape, **problem.attributes), d_x)
+    assert_same(
+        relations.conv2d_backprop_input_by_conv2d_transpose(
+            halconv.conv2d_transpose, x.shape, w, d_out, **problem.attributes
+        ),
+        d_x,
+    )
+
+
+@every_problem
+def test_output_shape(problem):
+    shape, paddings = halconv.conv2d_output_shape(problem.input_shape, problem.filter_shape, **problem.attributes)
+    assert tuple(shape) == problem.output_shape
+    assert tuple(map(tuple, paddings)) == problem.geometry.paddings
+
+
+def test_same_bits_for_any_number_of_threads():
+    random = np.random.default_rng(7)
+    x, w = random.standard_normal((2, 19, 17, 24), np.float32), random.standard_normal((3, 3, 24, 40), np.float32)
+    d_out = halconv.conv2d(x, w, 2, "SAME", threads=1)
+    d_x = halconv.conv2d_backprop_input(x.shape, w, d_out, 2, "SAME", threads=1)
+    d_w = halconv.conv2d_backprop_filter(x, w.shape, d_out, 2, "SAME", threads=1)
+    for threads in (2, 7):
+        np.testing.assert_array_equal(halconv.conv2d(x, w, 2, "SAME", threads=threads), d_out)
+        np.testing.assert_array_equal(
+            halconv.conv2d_backprop_input(x.shape, w, d_out, 2, "SAME", threads=threads), d_x
+        )
+        np.testing.assert_array_equal(
+            halconv.conv2d_backprop_filter(x, w.shape, d_out, 2, "SAME", threads=threads), d_w
+        )
+
+
+def test_calls_from_several_threads():
+    x, w = problems.integers((1, 12, 12, 8), 1), problems.integers((3, 3, 8, 16), 2)
+    expected = reference.conv2d(x, w, 1, "SAME")
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.extend(halconv.conv2d(x, w, 1, "SAME") for _ in range(20)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 80
+    for result in results:
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_shapes_may_be_lists_of_numpy_integers():
+    x, w, d_out = (problems.integers(shape, 1) for shape in ((1, 4, 4, 1), (3, 3, 1, 1), (1, 2, 2, 1)))
+    for sizes in ([1, 4, 4, 1], np.array([1, 4, 4, 1])):
+        assert halconv.conv2d_backprop_input(sizes, w, d_out, 1, "VALID").shape == (1, 4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"input": np.zeros((1, 4, 4, 1))}, "input has another dtype, expected float32"),
+        ({"filters": np.zeros((3, 3, 1, 1), np.int32)}, "filters has another dtype, expected float32"),
+        ({"input": np.zeros((1, 8, 4, 1), np.float32)[:, ::2]}, "input is not contiguous"),
+        ({"input": np.zeros((4, 4, 1), np.float32)}, "input has rank 3, expected 4"),
+        ({"filters": np.zeros((3, 3, 2, 1), np.float32)}, "filter"),
+        ({"filters": np.zeros((5, 5, 1, 1), np.float32)}, "filter"),
+        ({"input": np.zeros((1, 0, 4, 1), np.float32)}, "input"),
+        ({"strides": 0}, "strides is 0"),
+        ({"target": "pdp11"}, "pdp11"),
+        ({"threads": -1}, "threads"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_a_value_error(arguments, message):
+    fitting = {
+        "input": np.zeros((1, 4, 4, 1), np.float32),
+        "filters": np.zeros((3, 3, 1, 1), np.float32),
+        "strides": 1,
+        "padding": "VALID",
+    }
+    with pytest.raises(ValueError, match=message):
+        halconv.conv2d(**(fitting | arguments))
+
+
+def test_a_gradient_of_another_shape_is_a_value_error():
+    x, w, d_out = (np.zeros(shape, np.float32) for shape in ((1, 4, 4, 1), (3, 3, 1, 1), (1, 3, 3, 1)))
+    with pytest.raises(ValueError, match="out_backprop"):
+        halconv.conv2d_backprop_input(x.shape, w, d_out, 1, "VALID")
+    with pytest.raises(ValueError, match="out_backprop"):
+        halconv.conv2d_backprop_filter(x, w.shape, d_out, 1, "VALID")
+    for sizes in ((1, 4, 4), (1, 4, 4, 0), (1, 4, -4, 1), (1 << 20, 1 << 20, 1 << 20, 1 << 20)):
+        with pytest.raises(ValueError, match="input_sizes is"):
+            halconv.conv2d_backprop_input(sizes, w, d_out, 1, "VALID")
+
+
+def test_another_layout_is_not_implemented():
+    x, w = np.zeros((1, 1, 4, 4), np.float32), np.zeros((3, 3, 1, 1), np.float32)
+    with pytest.raises(NotImplementedError, match="NCHW"):
+        halconv.conv2d(x, w, 1, "VALID", data_format="NCHW")
+
+
+def test_kernels_and_their_choice():
+    names = [kernel.name for kernel in halconv.kernels()]
+    assert len(names) == len(set(names))
+    for target in TARGETS:
+        for operation in ("forward", "backward_input", "backward_filter"):
+            problem = "mb1_ic5oc7_ih31oh31kh3ph1"  # of no suite
+            chosen = f"conv2d_{operation}__generic__f32__{target}"
+            assert chosen in names
+            assert halconv.kernel_for(operation, problem, target) == chosen
+            explained = halconv.explain(operation, problem, target).splitlines()
+            assert any(chosen in line and "chosen" in line for line in explained)
+    with pytest.raises(ValueError, match="operation is \"sideways\""):
+        halconv.explain("sideways", problem)
+    with pytest.raises(ValueError, match="ic"):
+        halconv.explain("forward", "mb1_ic0oc7_ih31kh3")
+
+
+def test_suites(tmp_path):
+    path = tmp_path / "suite.txt"
+    path.write_text('# a comment\nmb1_ic64oc32_ih28oh14kh3sh2ph1_n"strided*3"\n')
+    (entry,) = halconv.parse_suite(str(path))
+    assert (entry.name, entry.repeat) == ("strided", 3)
+    assert str(entry.problem) == "g1mb1_ic64oc32_ih28oh14kh3sh2ph1"
+    assert entry.problem.pad_bottom == 0
+    path.write_text("mb1_ic64\nmb1_xx3")
+    with pytest.raises(ValueError, match="suite.txt:1:"):
+        halconv.parse_suite(str(path))
+    with pytest.raises(FileNotFoundError):
+        halconv.parse_suite(str(tmp_path / "none.txt"))

@@ -1,0 +1,230 @@
+/// The C ABI of halconv: TensorFlow's conv2d family over ahead-of-time compiled Halide kernels.
+///
+/// Tensors are dense and row-major in TensorFlow's layouts: input and output NHWC `[n, h, w, c]`, filter HWIO
+/// `[r, s, c, k]`. Every call returns a `halconv_status` by value; none prints, aborts or throws. A message names the
+/// argument, its value and what was expected. After an error nothing has been written to the output, unless the error
+/// came from the kernel itself (HALCONV_RESOURCE_EXHAUSTED, HALCONV_INTERNAL).
+///
+/// Semantics: TensorFlow's tf.nn.conv2d, conv2d_backprop_input, conv2d_backprop_filter and conv2d_transpose.
+#ifndef HALCONV_HALCONV_H_
+#define HALCONV_HALCONV_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define HALCONV_API __attribute__((visibility("default")))
+#else
+#define HALCONV_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HALCONV_VERSION_MAJOR 0
+#define HALCONV_VERSION_MINOR 1
+#define HALCONV_VERSION_PATCH 0
+
+/// Highest rank a tensor description can carry; every conv2d tensor has rank 4.
+#define HALCONV_MAX_RANK 8
+#define HALCONV_MESSAGE_SIZE 1024
+
+/// The canonical codes that TensorFlow's errors use, with the same numbers.
+typedef enum halconv_status_code {
+  HALCONV_OK = 0,
+  HALCONV_INVALID_ARGUMENT = 3,
+  HALCONV_NOT_FOUND = 5,
+  HALCONV_RESOURCE_EXHAUSTED = 8,
+  HALCONV_UNIMPLEMENTED = 12,
+  HALCONV_INTERNAL = 13,
+  HALCONV_UNAVAILABLE = 14
+} halconv_status_code;
+
+/// `message` is empty when `code` is HALCONV_OK.
+typedef struct halconv_status {
+  halconv_status_code code;
+  char message[HALCONV_MESSAGE_SIZE];
+} halconv_status;
+
+typedef enum halconv_dtype { HALCONV_FLOAT32 = 0 } halconv_dtype;
+
+/// Where `halconv_tensor::data` lives.
+typedef enum halconv_device {
+  HALCONV_HOST = 0,   ///< an address of this process
+  HALCONV_CUDA = 1,   ///< a CUdeviceptr of the CUDA context that is current on the calling thread
+  HALCONV_OPENCL = 2  ///< a cl_mem of the context that halconv_opencl_context returns
+} halconv_device;
+
+/// A dense row-major tensor that the caller owns; halconv never keeps the pointer beyond the call.
+typedef struct halconv_tensor {
+  void *data;
+  halconv_dtype dtype;
+  halconv_device device;
+  int32_t rank;
+  int64_t shape[HALCONV_MAX_RANK];  ///< elements per dimension, outermost first
+} halconv_tensor;
+
+typedef enum halconv_padding {
+  HALCONV_VALID = 0,
+  HALCONV_SAME = 1,  ///< what is left over goes to the bottom and right
+  HALCONV_EXPLICIT = 2
+} halconv_padding;
+
+/// TensorFlow's attributes of a convolution. Index 0 is the height, 1 the width.
+typedef struct halconv_conv2d_attributes {
+  int64_t strides[2];    ///< > 0
+  int64_t dilations[2];  ///< > 0; 1 is a dense filter
+  halconv_padding padding;
+  int64_t explicit_paddings[2][2];  ///< {{top, bottom}, {left, right}}, >= 0; read for HALCONV_EXPLICIT only
+} halconv_conv2d_attributes;
+
+/// Scratch memory. `allocate` returns `size` bytes at `alignment` (a power of two) or NULL; both are called from any
+/// thread that runs a task of the call.
+typedef struct halconv_allocator {
+  void *context;
+  void *(*allocate)(void *context, size_t size, size_t alignment);
+  void (*deallocate)(void *context, void *pointer, size_t size, size_t alignment);
+} halconv_allocator;
+
+/// `parallel_for` calls `task(task_context, i)` once for each i in [0, count), in any order and on any threads, and
+/// returns when all have returned.
+typedef struct halconv_thread_pool {
+  void *context;
+  void (*parallel_for)(void *context, int32_t count, void (*task)(void *task_context, int32_t index),
+                       void *task_context);
+} halconv_thread_pool;
+
+/// How a call runs; on tensors of a device it returns when the work is in the stream or queue, on host tensors when the
+/// result is there. A null pointer or a zeroed struct means the defaults.
+typedef struct halconv_execution {
+  /// "x86_64", "avx2", "avx512", "cuda", "opencl"; NULL takes the environment variable HALCONV_TARGET, and without it
+  /// the best target that this machine and the tensors' device allow.
+  const char *target;
+  /// Runs this kernel (a name that halconv_kernel_info returns) or fails; NULL takes the first applicable one.
+  const char *kernel;
+  int32_t threads;                     ///< upper limit of CPU threads; 0: one per core that the process may use
+  const halconv_thread_pool *pool;     ///< NULL: halconv's own
+  const halconv_allocator *allocator;  ///< NULL: halconv's caching allocator
+  void *stream;                        ///< a CUstream for cuda kernels on device tensors; NULL: the default stream
+} halconv_execution;
+
+/// The operations that have kernels.
+typedef enum halconv_operation {
+  HALCONV_FORWARD = 0,
+  HALCONV_BACKWARD_INPUT = 1,
+  HALCONV_BACKWARD_FILTER = 2
+} halconv_operation;
+
+/// output[n, p, q, k] = sum_{r, s, c} input[n, stride_h p + dilation_h r - top, stride_w q + dilation_w s - left, c]
+///                                    * filter[r, s, c, k], zeros outside the input.
+/// Shapes: input [n, h, w, c], filter [r, s, c, k], output as halconv_conv2d_output_shape says.
+HALCONV_API halconv_status halconv_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                                          const halconv_conv2d_attributes *attributes,
+                                          const halconv_execution *execution, halconv_tensor *output);
+
+/// The gradient of halconv_conv2d with respect to its input; `input_backprop`'s shape is the forward input's.
+HALCONV_API halconv_status halconv_conv2d_backprop_input(const halconv_tensor *filter,
+                                                         const halconv_tensor *out_backprop,
+                                                         const halconv_conv2d_attributes *attributes,
+                                                         const halconv_execution *execution,
+                                                         halconv_tensor *input_backprop);
+
+/// The gradient of halconv_conv2d with respect to its filter; `filter_backprop`'s shape is the forward filter's.
+HALCONV_API halconv_status halconv_conv2d_backprop_filter(const halconv_tensor *input,
+                                                          const halconv_tensor *out_backprop,
+                                                          const halconv_conv2d_attributes *attributes,
+                                                          const halconv_execution *execution,
+                                                          halconv_tensor *filter_backprop);
+
+/// The transpose of halconv_conv2d: input [n, p, q, k], filter [r, s, c, k] (TensorFlow's [height, width,
+/// output_channels, in_channels]), output [n, h, w, c]. `output`'s shape is TensorFlow's `output_shape` and is checked
+/// by running the forward formula back.
+HALCONV_API halconv_status halconv_conv2d_transpose(const halconv_tensor *input, const halconv_tensor *filter,
+                                                    const halconv_conv2d_attributes *attributes,
+                                                    const halconv_execution *execution, halconv_tensor *output);
+
+/// The gradients by reverse-mode differentiation of the forward algorithm (Halide's propagate_adjoints): an oracle and
+/// a teaching aid, slower than the functions above. CPU targets only.
+HALCONV_API halconv_status halconv_conv2d_backprop_input_autodiff(const halconv_tensor *filter,
+                                                                  const halconv_tensor *out_backprop,
+                                                                  const halconv_conv2d_attributes *attributes,
+                                                                  const halconv_execution *execution,
+                                                                  halconv_tensor *input_backprop);
+HALCONV_API halconv_status halconv_conv2d_backprop_filter_autodiff(const halconv_tensor *input,
+                                                                   const halconv_tensor *out_backprop,
+                                                                   const halconv_conv2d_attributes *attributes,
+                                                                   const halconv_execution *execution,
+                                                                   halconv_tensor *filter_backprop);
+
+/// Writes the output shape [n, p, q, k] and the four resolved paddings {{top, bottom}, {left, right}}.
+/// Source: TensorFlow's GetWindowedOutputSizeVerbose (tensorflow/core/framework/kernel_shape_util.cc).
+HALCONV_API halconv_status halconv_conv2d_output_shape(const int64_t input_shape[4], const int64_t filter_shape[4],
+                                                       const halconv_conv2d_attributes *attributes,
+                                                       int64_t output_shape[4], int64_t paddings[2][2]);
+
+/// A kernel looked up once for one operation, shape and execution; run many times. Not thread-safe: one plan per
+/// thread.
+typedef struct halconv_plan halconv_plan;
+
+/// `problem` is one line in benchdnn's notation, e.g. "mb1ic64ih56oc64oh56kh3ph1". `execution` and what it points to
+/// are copied except pool, allocator and stream contexts, which must outlive the plan.
+HALCONV_API halconv_status halconv_plan_create(halconv_operation operation, const char *problem,
+                                               const halconv_execution *execution, halconv_device device,
+                                               halconv_plan **plan);
+
+/// Copies the filter into the kernel's own layout and keeps it in the plan, so that halconv_plan_run need not. For
+/// HALCONV_BACKWARD_FILTER, whose result is the filter, it is an error.
+HALCONV_API halconv_status halconv_plan_prepare_filter(halconv_plan *plan, const halconv_tensor *filter);
+
+/// Runs the plan: forward (input, filter) -> output; backward_input (filter, out_backprop) -> input_backprop;
+/// backward_filter (input, out_backprop) -> filter_backprop, the argument order of TensorFlow's functions. After
+/// halconv_plan_prepare_filter pass NULL for the filter. From the second run on nothing is allocated.
+HALCONV_API halconv_status halconv_plan_run(halconv_plan *plan, const halconv_tensor *first,
+                                            const halconv_tensor *second, halconv_tensor *result);
+
+/// The name of the kernel that the plan runs; lives as long as the plan.
+HALCONV_API const char *halconv_plan_kernel(const halconv_plan *plan);
+
+/// Releases the plan; NULL is ignored.
+HALCONV_API void halconv_plan_destroy(halconv_plan *plan);
+
+/// A row of the kernel table. The strings live as long as the process.
+typedef struct halconv_kernel_info {
+  const char *name;       ///< conv2d_<operation>[_<algorithm>]__<problem|generic>__<dtype>__<target>
+  const char *operation;  ///< e.g. "conv2d_forward"
+  const char *problem;    ///< benchdnn notation, or "generic"
+  const char *dtype;      ///< "f32"
+  const char *target;     ///< "avx2", ...
+  int32_t runnable;       ///< 1 if this machine can run it
+} halconv_kernel_info;
+
+/// How many kernels the linked libraries hold.
+HALCONV_API int32_t halconv_kernel_count(void);
+HALCONV_API halconv_status halconv_kernel(int32_t index, halconv_kernel_info *info);
+
+/// The targets of the linked libraries, best first.
+HALCONV_API int32_t halconv_target_count(void);
+/// Writes the name and, in `unavailable_reason`, an empty message or why this machine cannot run it.
+HALCONV_API halconv_status halconv_target(int32_t index, const char **name, char *unavailable_reason,
+                                          size_t unavailable_reason_size);
+
+/// Writes, one line per candidate in the order tried, the kernel's name and "chosen" or why it was passed over.
+/// `text` is cut at `size` bytes and always terminated; `needed` (may be NULL) receives the full length with
+/// terminator.
+HALCONV_API halconv_status halconv_explain(halconv_operation operation, const char *problem,
+                                           const halconv_execution *execution, halconv_device device, char *text,
+                                           size_t size, size_t *needed);
+
+/// Writes the cl_context and the in-order cl_command_queue that kernels of the target "opencl" use. Both stay
+/// halconv's.
+HALCONV_API halconv_status halconv_opencl_context(void **context, void **command_queue);
+
+/// Frees the scratch memory that halconv's own allocator has cached and no call is using.
+HALCONV_API void halconv_release_cached_memory(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // HALCONV_HALCONV_H_

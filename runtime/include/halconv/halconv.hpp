@@ -1,0 +1,317 @@
+/// The C++20 API of halconv, header-only over the C ABI in halconv/halconv.h.
+///
+///     std::vector<float> x(1 * 56 * 56 * 64), w(3 * 3 * 64 * 64), y(1 * 56 * 56 * 64);
+///     halconv::Status status =
+///         halconv::conv2d({x.data(), {1, 56, 56, 64}}, {w.data(), {3, 3, 64, 64}},
+///                         {.padding = halconv::Padding::kSame}, {y.data(), {1, 56, 56, 64}});
+///
+/// Functions are TensorFlow's; tensors are dense and row-major, input and output NHWC, filter HWIO. Errors are values.
+#ifndef HALCONV_HALCONV_HPP_
+#define HALCONV_HALCONV_HPP_
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "halconv/halconv.h"
+
+namespace halconv {
+
+/// How a call ended.
+class [[nodiscard]] Status {
+ public:
+  Status() = default;
+  Status(const halconv_status &status) : code_(status.code), message_(status.message) {}  // NOLINT: same thing in C
+
+  bool ok() const { return code_ == HALCONV_OK; }
+  halconv_status_code code() const { return code_; }
+  /// Empty when ok(), else it names the argument, its value and what was expected.
+  const std::string &message() const { return message_; }
+
+ private:
+  halconv_status_code code_ = HALCONV_OK;
+  std::string message_;
+};
+
+/// A value, or why there is none.
+template <typename Value>
+class [[nodiscard]] Result {
+ public:
+  Result(Value value) : value_(std::move(value)) {}      // NOLINT: `return value;`
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT: `return status;`
+
+  bool ok() const { return value_.has_value(); }
+  const Status &status() const { return status_; }
+  Value &operator*() & { return *value_; }
+  const Value &operator*() const & { return *value_; }
+  Value &&operator*() && { return *std::move(value_); }
+  Value *operator->() { return &*value_; }
+  const Value *operator->() const { return &*value_; }
+
+ private:
+  std::optional<Value> value_;
+  Status status_;
+};
+
+/// Elements per dimension, outermost first.
+using Shape = std::array<int64_t, 4>;
+
+enum class Device { kHost = HALCONV_HOST, kCuda = HALCONV_CUDA, kOpenCl = HALCONV_OPENCL };
+
+/// A tensor that somebody else owns: an address on the host, a CUdeviceptr, or a cl_mem.
+template <typename Element>
+struct BasicTensorView {
+  Element *data = nullptr;
+  Shape shape{};
+  Device device = Device::kHost;
+
+  int64_t elements() const { return shape[0] * shape[1] * shape[2] * shape[3]; }
+
+  /// A view to write through is one to read through.
+  operator BasicTensorView<const Element>() const { return {data, shape, device}; }  // NOLINT
+};
+using TensorView = BasicTensorView<float>;
+using ConstTensorView = BasicTensorView<const float>;
+
+enum class Padding {
+  kValid = HALCONV_VALID,
+  kSame = HALCONV_SAME,  ///< what is left over goes to the bottom and right
+  kExplicit = HALCONV_EXPLICIT
+};
+
+/// TensorFlow's attributes. Index 0 is the height, 1 the width.
+struct Conv2dAttributes {
+  std::array<int64_t, 2> strides{1, 1};    ///< > 0
+  std::array<int64_t, 2> dilations{1, 1};  ///< > 0; 1 is a dense filter
+  Padding padding = Padding::kValid;
+  std::array<std::array<int64_t, 2>, 2> explicit_paddings{};  ///< {{top, bottom}, {left, right}}; for kExplicit only
+};
+
+/// How a call runs.
+struct Execution {
+  std::optional<std::string> target{};        ///< "avx2", ...; nothing: HALCONV_TARGET of the environment, or the best
+  std::optional<std::string> kernel{};        ///< runs this kernel or fails
+  int32_t threads = 0;                        ///< upper limit of CPU threads; 0: one per core that the process may use
+  const halconv_thread_pool *pool = nullptr;  ///< nothing: halconv's own
+  const halconv_allocator *allocator = nullptr;  ///< nothing: halconv's caching allocator
+  void *stream = nullptr;                        ///< a CUstream; nothing: the default stream
+};
+
+enum class Operation {
+  kForward = HALCONV_FORWARD,
+  kBackwardInput = HALCONV_BACKWARD_INPUT,
+  kBackwardFilter = HALCONV_BACKWARD_FILTER
+};
+
+namespace detail {
+
+template <typename Element>
+halconv_tensor to_c(const BasicTensorView<Element> &view) {
+  halconv_tensor tensor{};
+  tensor.data = const_cast<float *>(view.data);  // inputs go through pointers to const halconv_tensor
+  tensor.dtype = HALCONV_FLOAT32;
+  tensor.device = static_cast<halconv_device>(view.device);
+  tensor.rank = 4;
+  std::copy(view.shape.begin(), view.shape.end(), tensor.shape);
+  return tensor;
+}
+
+inline halconv_conv2d_attributes to_c(const Conv2dAttributes &attributes) {
+  halconv_conv2d_attributes c{};
+  std::copy(attributes.strides.begin(), attributes.strides.end(), c.strides);
+  std::copy(attributes.dilations.begin(), attributes.dilations.end(), c.dilations);
+  c.padding = static_cast<halconv_padding>(attributes.padding);
+  for (size_t axis = 0; axis < 2; ++axis) {
+    std::copy_n(attributes.explicit_paddings[axis].begin(), 2, c.explicit_paddings[axis]);
+  }
+  return c;
+}
+
+inline halconv_execution to_c(const Execution &execution) {
+  return {execution.target ? execution.target->c_str() : nullptr,
+          execution.kernel ? execution.kernel->c_str() : nullptr,
+          execution.threads,
+          execution.pool,
+          execution.allocator,
+          execution.stream};
+}
+
+using TensorFunction = halconv_status (*)(const halconv_tensor *, const halconv_tensor *,
+                                          const halconv_conv2d_attributes *, const halconv_execution *,
+                                          halconv_tensor *);
+
+inline Status call(TensorFunction function, const ConstTensorView &first, const ConstTensorView &second,
+                   const Conv2dAttributes &attributes, const TensorView &result, const Execution &execution) {
+  const halconv_tensor c_first = to_c(first), c_second = to_c(second);
+  const halconv_conv2d_attributes c_attributes = to_c(attributes);
+  const halconv_execution c_execution = to_c(execution);
+  halconv_tensor c_result = to_c(result);
+  return function(&c_first, &c_second, &c_attributes, &c_execution, &c_result);
+}
+
+}  // namespace detail
+
+/// input [n, h, w, c], filter [r, s, c, k] -> output [n, p, q, k], shaped as conv2d_output_shape says.
+inline Status conv2d(const ConstTensorView &input, const ConstTensorView &filter, const Conv2dAttributes &attributes,
+                     const TensorView &output, const Execution &execution = {}) {
+  return detail::call(halconv_conv2d, input, filter, attributes, output, execution);
+}
+
+/// The gradient of conv2d with respect to its input, whose shape is input_backprop's.
+inline Status conv2d_backprop_input(const ConstTensorView &filter, const ConstTensorView &out_backprop,
+                                    const Conv2dAttributes &attributes, const TensorView &input_backprop,
+                                    const Execution &execution = {}) {
+  return detail::call(halconv_conv2d_backprop_input, filter, out_backprop, attributes, input_backprop, execution);
+}
+
+/// The gradient of conv2d with respect to its filter, whose shape is filter_backprop's.
+inline Status conv2d_backprop_filter(const ConstTensorView &input, const ConstTensorView &out_backprop,
+                                     const Conv2dAttributes &attributes, const TensorView &filter_backprop,
+                                     const Execution &execution = {}) {
+  return detail::call(halconv_conv2d_backprop_filter, input, out_backprop, attributes, filter_backprop, execution);
+}
+
+/// The transpose of conv2d: input [n, p, q, k], filter [r, s, c, k] -> output [n, h, w, c].
+inline Status conv2d_transpose(const ConstTensorView &input, const ConstTensorView &filter,
+                               const Conv2dAttributes &attributes, const TensorView &output,
+                               const Execution &execution = {}) {
+  return detail::call(halconv_conv2d_transpose, input, filter, attributes, output, execution);
+}
+
+/// conv2d_backprop_input by automatic differentiation of the forward algorithm. Host tensors only.
+inline Status conv2d_backprop_input_autodiff(const ConstTensorView &filter, const ConstTensorView &out_backprop,
+                                             const Conv2dAttributes &attributes, const TensorView &input_backprop,
+                                             const Execution &execution = {}) {
+  return detail::call(halconv_conv2d_backprop_input_autodiff, filter, out_backprop, attributes, input_backprop,
+                      execution);
+}
+
+/// conv2d_backprop_filter by automatic differentiation of the forward algorithm. Host tensors only.
+inline Status conv2d_backprop_filter_autodiff(const ConstTensorView &input, const ConstTensorView &out_backprop,
+                                              const Conv2dAttributes &attributes, const TensorView &filter_backprop,
+                                              const Execution &execution = {}) {
+  return detail::call(halconv_conv2d_backprop_filter_autodiff, input, out_backprop, attributes, filter_backprop,
+                      execution);
+}
+
+struct OutputShape {
+  Shape shape{};                                     ///< [n, p, q, k]
+  std::array<std::array<int64_t, 2>, 2> paddings{};  ///< {{top, bottom}, {left, right}}, resolved
+};
+
+/// TensorFlow's output shape and paddings.
+inline Result<OutputShape> conv2d_output_shape(const Shape &input_shape, const Shape &filter_shape,
+                                               const Conv2dAttributes &attributes) {
+  const halconv_conv2d_attributes c_attributes = detail::to_c(attributes);
+  OutputShape output;
+  int64_t paddings[2][2];
+  const Status status = halconv_conv2d_output_shape(input_shape.data(), filter_shape.data(), &c_attributes,
+                                                    output.shape.data(), paddings);
+  if (!status.ok()) return status;
+  for (size_t axis = 0; axis < 2; ++axis) std::copy_n(paddings[axis], 2, output.paddings[axis].begin());
+  return output;
+}
+
+/// A kernel looked up once for one operation and problem. One thread at a time.
+class Plan {
+ public:
+  /// `problem` is one line in benchdnn's notation.
+  static Result<Plan> create(Operation operation, const std::string &problem, const Execution &execution = {},
+                             Device device = Device::kHost) {
+    const halconv_execution c_execution = detail::to_c(execution);
+    halconv_plan *plan = nullptr;
+    const Status status = halconv_plan_create(static_cast<halconv_operation>(operation), problem.c_str(), &c_execution,
+                                              static_cast<halconv_device>(device), &plan);
+    if (!status.ok()) return status;
+    return Plan(plan);
+  }
+
+  /// Packs the filter once; afterwards run without it.
+  Status prepare_filter(const ConstTensorView &filter) {
+    const halconv_tensor c_filter = detail::to_c(filter);
+    return halconv_plan_prepare_filter(plan_.get(), &c_filter);
+  }
+
+  /// forward (input, filter) -> output; backward_input (filter, out_backprop) -> input_backprop; backward_filter
+  /// (input, out_backprop) -> filter_backprop. The filter is nothing if it is prepared.
+  Status run(const std::optional<ConstTensorView> &first, const std::optional<ConstTensorView> &second,
+             const TensorView &result) {
+    const halconv_tensor c_first = detail::to_c(first.value_or(ConstTensorView{}));
+    const halconv_tensor c_second = detail::to_c(second.value_or(ConstTensorView{}));
+    halconv_tensor c_result = detail::to_c(result);
+    return halconv_plan_run(plan_.get(), first ? &c_first : nullptr, second ? &c_second : nullptr, &c_result);
+  }
+
+  /// The name of the kernel that runs.
+  std::string kernel() const { return halconv_plan_kernel(plan_.get()); }
+
+ private:
+  struct Destroy {
+    void operator()(halconv_plan *plan) const { halconv_plan_destroy(plan); }
+  };
+  explicit Plan(halconv_plan *plan) : plan_(plan) {}
+
+  std::unique_ptr<halconv_plan, Destroy> plan_;
+};
+
+/// A kernel of the linked libraries.
+struct KernelInfo {
+  std::string name, operation, problem, dtype, target;
+  bool is_runnable = false;
+};
+
+/// All of them, in the order in which they are tried.
+inline std::vector<KernelInfo> kernels() {
+  std::vector<KernelInfo> kernels;
+  halconv_kernel_info info;
+  for (int32_t i = 0; halconv_kernel(i, &info).code == HALCONV_OK; ++i) {
+    kernels.push_back({info.name, info.operation, info.problem, info.dtype, info.target, info.runnable != 0});
+  }
+  return kernels;
+}
+
+/// A target of the linked libraries; `unavailable_reason` is empty if this machine can run it.
+struct TargetSupport {
+  std::string name, unavailable_reason;
+};
+
+/// All of them, best first.
+inline std::vector<TargetSupport> targets() {
+  std::vector<TargetSupport> targets;
+  const char *name = nullptr;
+  char reason[HALCONV_MESSAGE_SIZE];
+  for (int32_t i = 0; halconv_target(i, &name, reason, sizeof reason).code == HALCONV_OK; ++i) {
+    targets.push_back({name, reason});
+  }
+  return targets;
+}
+
+/// One line per candidate kernel in the order tried, with "chosen" or why it was passed over.
+inline Result<std::string> explain(Operation operation, const std::string &problem, const Execution &execution = {},
+                                   Device device = Device::kHost) {
+  const halconv_execution c_execution = detail::to_c(execution);
+  const auto explain_into = [&](char *text, size_t size, size_t *needed) -> Status {
+    return halconv_explain(static_cast<halconv_operation>(operation), problem.c_str(), &c_execution,
+                           static_cast<halconv_device>(device), text, size, needed);
+  };
+  size_t needed = 0;
+  if (const Status status = explain_into(nullptr, 0, &needed); !status.ok()) return status;
+  std::string text(needed, '\0');
+  if (const Status status = explain_into(text.data(), text.size(), nullptr); !status.ok()) return status;
+  text.resize(needed - 1);
+  return text;
+}
+
+/// Frees the scratch memory that no call is using.
+inline void release_cached_memory() { halconv_release_cached_memory(); }
+
+}  // namespace halconv
+
+#endif  // HALCONV_HALCONV_HPP_

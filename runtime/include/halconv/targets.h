@@ -1,0 +1,73 @@
+/// The targets that kernels are compiled for: the one list that the build, the planning tool and the runtime share.
+#ifndef HALCONV_TARGETS_H_
+#define HALCONV_TARGETS_H_
+
+#include <string>
+#include <string_view>
+
+namespace halconv {
+
+enum class TargetKind { kCpu, kCuda, kOpenCl };
+
+struct TargetInfo {
+  std::string_view name;  ///< last part of a kernel's name, and of its library's
+  TargetKind kind;
+  int rank;                        ///< among the targets that can run, the one of highest rank is taken
+  std::string_view halide_target;  ///< without kKernelFeatures
+};
+
+/// Best first. avx512 is Skylake's set (F, CD, VL, BW, DQ), which every CPU with 512-bit float vectors but Knights
+/// Landing has. CUDA capability 8.0 is the lowest with 164 KB of shared memory a multiprocessor; PTX for it runs on
+/// everything newer. A GPU ranks above the CPUs for tensors that are on its device and is never taken unasked for
+/// tensors on the host.
+inline constexpr TargetInfo kTargets[] = {
+    {"cuda", TargetKind::kCuda, 4, "x86-64-linux-cuda-cuda_capability_80"},
+    {"opencl", TargetKind::kOpenCl, 3, "x86-64-linux-opencl"},
+    {"avx512", TargetKind::kCpu, 2, "x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41"},
+    {"avx2", TargetKind::kCpu, 1, "x86-64-linux-avx-avx2-f16c-fma-sse41"},
+    {"x86_64", TargetKind::kCpu, 0, "x86-64-linux"},
+};
+
+/// What every kernel's Halide target has besides: the per-call context as first argument, and no copy of Halide's
+/// runtime.
+inline constexpr std::string_view kKernelFeatures = "-no_runtime-user_context";
+
+/// The target of the one Halide runtime that all kernels share.
+inline constexpr std::string_view kHalideRuntimeTarget = "x86-64-linux-cuda-opencl-user_context";
+
+/// The target of that name, or null.
+constexpr const TargetInfo *find_target(std::string_view name) {
+  for (const TargetInfo &target : kTargets) {
+    if (target.name == name) return &target;
+  }
+  return nullptr;
+}
+
+/// "cuda, opencl, avx512, avx2, x86_64", for messages.
+inline std::string target_names() {
+  std::string names;
+  for (const TargetInfo &target : kTargets) names.append(names.empty() ? "" : ", ").append(target.name);
+  return names;
+}
+
+/// The first instruction set extension that `target` needs and this CPU or its operating system lacks; empty if it has
+/// all.
+inline std::string_view missing_cpu_feature(const TargetInfo &target) {
+  if (target.name == "avx2" || target.name == "avx512") {
+    if (!__builtin_cpu_supports("avx2")) return "avx2";
+    if (!__builtin_cpu_supports("fma")) return "fma";
+    if (!__builtin_cpu_supports("f16c")) return "f16c";
+  }
+  if (target.name == "avx512") {
+    if (!__builtin_cpu_supports("avx512f")) return "avx512f";
+    if (!__builtin_cpu_supports("avx512cd")) return "avx512cd";
+    if (!__builtin_cpu_supports("avx512vl")) return "avx512vl";
+    if (!__builtin_cpu_supports("avx512bw")) return "avx512bw";
+    if (!__builtin_cpu_supports("avx512dq")) return "avx512dq";
+  }
+  return "";
+}
+
+}  // namespace halconv
+
+#endif  // HALCONV_TARGETS_H_

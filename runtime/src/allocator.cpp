@@ -1,0 +1,82 @@
+#include "allocator.h"
+
+#include <cstdlib>
+
+namespace halconv::runtime {
+
+thread_local TaskScope *TaskScope::current_ = nullptr;
+
+void *CachingAllocator::allocate(size_t bytes) {
+  if (bytes > kLargestBlock) return nullptr;
+  const int index = size_class(bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    if (void *const block = free_[static_cast<size_t>(index)].pop()) return block;
+  }
+  return std::aligned_alloc(kBlockAlignment, size_class_bytes(index));
+}
+
+void CachingAllocator::deallocate(void *block, size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  free_[static_cast<size_t>(size_class(bytes))].push(block);
+}
+
+void CachingAllocator::release() {
+  const std::lock_guard lock(mutex_);
+  for (FreeList &list : free_) {
+    while (void *const block = list.pop()) std::free(block);
+  }
+}
+
+CachingAllocator &CachingAllocator::shared() {
+  static auto &allocator = *new CachingAllocator;  // kernels may still run while static objects are destroyed
+  return allocator;
+}
+
+PlanAllocator::~PlanAllocator() {
+  for (int index = 0; index < kSizeClasses; ++index) {
+    Class &blocks = classes_[static_cast<size_t>(index)];
+    while (void *const block = blocks.serial.pop()) upstream_->deallocate(block, size_class_bytes(index));
+    while (void *const block = blocks.tasks.pop()) upstream_->deallocate(block, size_class_bytes(index));
+  }
+}
+
+bool PlanAllocator::reserve(int size_class, size_t task_blocks) {
+  Class &blocks = classes_[static_cast<size_t>(size_class)];
+  for (; blocks.task_blocks < task_blocks; ++blocks.task_blocks) {
+    void *const block = upstream_->allocate(size_class_bytes(size_class));
+    if (block == nullptr) return false;
+    blocks.tasks.push(block);
+  }
+  return true;
+}
+
+void *PlanAllocator::allocate(size_t bytes) {
+  if (bytes > kLargestBlock) return nullptr;
+  const int index = size_class(bytes);
+  const std::lock_guard lock(mutex_);
+  Class &blocks = classes_[static_cast<size_t>(index)];
+  if (TaskScope *const task = TaskScope::current()) {
+    if (!reserve(index, task->take(index))) {
+      task->give_back(index);
+      return nullptr;
+    }
+    return blocks.tasks.pop();
+  }
+  if (void *const block = blocks.serial.pop()) return block;
+  return upstream_->allocate(size_class_bytes(index));
+}
+
+void PlanAllocator::deallocate(void *block, size_t bytes) {
+  const int index = size_class(bytes);
+  const std::lock_guard lock(mutex_);
+  Class &blocks = classes_[static_cast<size_t>(index)];
+  if (TaskScope *const task = TaskScope::current()) {
+    task->give_back(index);
+    blocks.tasks.push(block);
+  } else {
+    blocks.serial.push(block);
+  }
+}
+
+}  // namespace halconv::runtime

@@ -1,0 +1,117 @@
+#include "dispatch.h"
+
+#include <algorithm>
+
+#include "target_support.h"
+
+namespace halconv::runtime {
+
+namespace {
+
+/// "avx2, x86_64": the linked targets that run here, best first.
+std::string available_targets() {
+  std::string names;
+  for (const TargetInfo *target : linked_targets()) {
+    if (unavailable_reason(*target).empty()) names.append(names.empty() ? "" : ", ").append(target->name);
+  }
+  return names.empty() ? "none" : names;
+}
+
+/// Why the device that the tensors are on rules the target out; empty if it does not. A GPU computes on host tensors
+/// only when it is forced: copies to and fro are the caller's decision.
+std::string device_objection(const TargetInfo &target, halconv_device device, bool forced) {
+  switch (device) {
+    case HALCONV_CUDA:
+      return target.kind == TargetKind::kCuda ? "" : "the tensors are on the CUDA device";
+    case HALCONV_OPENCL:
+      return target.kind == TargetKind::kOpenCl ? "" : "the tensors are on the OpenCL device";
+    case HALCONV_HOST:
+      break;
+  }
+  return target.kind == TargetKind::kCpu || forced ? "" : "the tensors are on the host and the target is not asked for";
+}
+
+std::string objection(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
+  const bool named = kernel.text == execution.kernel;
+  if (execution.kernel && !named) return "kernel " + *execution.kernel + " is asked for";
+  if (kernel.name.problem && *kernel.name.problem != request.problem) {
+    return "it is made for " + kernel.problem + ", not " + to_string(request.problem);
+  }
+  if (execution.target && *execution.target != kernel.target->name) {
+    return "target " + *execution.target + " is asked for";
+  }
+  const bool forced = named || execution.target.has_value();
+  if (std::string reason = device_objection(*kernel.target, request.device, forced); !reason.empty()) return reason;
+  if (!named && kernel.name.algorithm != request.algorithm) {
+    return "algorithm " + kernel.name.algorithm + " is used only when the kernel is asked for by name";
+  }
+  return unavailable_reason(*kernel.target);
+}
+
+/// Differentiated kernels answer only those who ask for them.
+bool is_candidate(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
+  if (kernel.name.operation != request.operation) return false;
+  if (kernel.text == execution.kernel) return true;
+  if ((kernel.name.algorithm == kAutodiff) != (request.algorithm == kAutodiff)) return false;
+  return !kernel.name.problem || *kernel.name.problem == request.problem;
+}
+
+std::string lines(const std::vector<Candidate> &candidates) {
+  std::string text;
+  for (const Candidate &candidate : candidates) {
+    text += candidate.kernel->text + ": " + (candidate.rejection.empty() ? "chosen" : candidate.rejection) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<Candidate> rank_candidates(const KernelRequest &request, const Execution &execution) {
+  std::vector<Candidate> candidates;
+  const Kernel *chosen = nullptr;
+  for (const Kernel *kernel : kernels()) {
+    if (!is_candidate(*kernel, request, execution)) continue;
+    std::string rejection = objection(*kernel, request, execution);
+    if (rejection.empty() && chosen != nullptr) {
+      rejection = chosen->text + " comes first";
+    } else if (rejection.empty()) {
+      chosen = kernel;
+    }
+    candidates.push_back({kernel, std::move(rejection)});
+  }
+  return candidates;
+}
+
+Status select_kernel(const KernelRequest &request, const Execution &execution, const Kernel **kernel) {
+  HALCONV_RETURN_IF_ERROR(check_target(execution));
+  const std::vector<Candidate> candidates = rank_candidates(request, execution);
+  const auto chosen = std::find_if(candidates.begin(), candidates.end(),
+                                   [](const Candidate &candidate) { return candidate.rejection.empty(); });
+  if (chosen == candidates.end()) {
+    return errors::no_kernel(request.operation, to_string(request.problem), lines(candidates));
+  }
+  *kernel = chosen->kernel;
+  return ok_status();
+}
+
+std::string explain(const KernelRequest &request, const Execution &execution) {
+  std::string text = lines(rank_candidates(request, execution));
+  for (const std::string &row : rejected_rows()) text += row + "\n";
+  return text;
+}
+
+Status check_target(const Execution &execution) {
+  if (execution.kernel && find_kernel(*execution.kernel) == nullptr) return errors::unknown_kernel(*execution.kernel);
+  if (!execution.target) return ok_status();
+  const std::string &name = *execution.target, &source = execution.target_source;
+  const TargetInfo *const target = find_target(name);
+  if (target == nullptr) return errors::unknown_target(name, source, target_names(), available_targets());
+  const std::vector<const TargetInfo *> linked = linked_targets();
+  if (std::find(linked.begin(), linked.end(), target) == linked.end()) {
+    return errors::target_not_linked(name, source, available_targets());
+  }
+  const std::string &reason = unavailable_reason(*target);
+  return reason.empty() ? ok_status() : errors::target_unavailable(name, source, reason, available_targets());
+}
+
+}  // namespace halconv::runtime

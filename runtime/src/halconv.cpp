@@ -1,0 +1,132 @@
+/// The C ABI's functions on tensors.
+#include "halconv/halconv.h"
+
+#include <algorithm>
+
+#include "convolution_shape.h"
+#include "halconv/kernel_name.h"
+#include "operation.h"
+
+namespace halconv::runtime {
+
+namespace {
+
+Status run_backward_input(std::string_view algorithm, const NamedTensor &filter, const NamedTensor &out_backprop,
+                          const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
+                          const NamedTensor &input_backprop) {
+  Conv2dProblem problem;
+  HALCONV_RETURN_IF_ERROR(check_backward(input_backprop, filter, out_backprop, attributes, &problem));
+  return run_operation({kBackwardInput, algorithm, problem, filter, out_backprop, input_backprop}, execution);
+}
+
+Status run_backward_filter(std::string_view algorithm, const NamedTensor &input, const NamedTensor &out_backprop,
+                           const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
+                           const NamedTensor &filter_backprop) {
+  Conv2dProblem problem;
+  HALCONV_RETURN_IF_ERROR(check_backward(input, filter_backprop, out_backprop, attributes, &problem));
+  return run_operation({kBackwardFilter, algorithm, problem, input, out_backprop, filter_backprop}, execution);
+}
+
+Status compute_output_shape(const int64_t input_shape[4], const int64_t filter_shape[4],
+                            const halconv_conv2d_attributes *attributes, int64_t shape[4], int64_t paddings[2][2]) {
+  const struct {
+    const char *name;
+    const void *pointer;
+  } arguments[] = {
+      {"input_shape", input_shape}, {"filter_shape", filter_shape}, {"output_shape", shape}, {"paddings", paddings}};
+  for (const auto &[name, pointer] : arguments) {
+    if (pointer == nullptr) return errors::null_argument(name, "an array of 4 integers");
+  }
+  HALCONV_RETURN_IF_ERROR(check_attributes(attributes));
+  int64_t elements = 0;
+  HALCONV_RETURN_IF_ERROR(check_extents("input_shape", "", input_shape, &elements));
+  HALCONV_RETURN_IF_ERROR(check_extents("filter_shape", "", filter_shape, &elements));
+  Conv2dProblem problem;
+  int64_t resolved[2][2];
+  HALCONV_RETURN_IF_ERROR(resolve_problem(input_shape, filter_shape, *attributes, &problem, resolved));
+  const Shape output = output_shape(problem);
+  HALCONV_RETURN_IF_ERROR(check_extents("output_shape", "", output.data(), &elements));
+  std::copy(output.begin(), output.end(), shape);
+  std::copy_n(&resolved[0][0], 4, &paddings[0][0]);
+  return ok_status();
+}
+
+}  // namespace
+
+}  // namespace halconv::runtime
+
+using halconv::Conv2dProblem;
+using halconv::runtime::guarded;
+
+extern "C" {
+
+halconv_status halconv_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                              const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
+                              halconv_tensor *output) {
+  return guarded([&] {
+    using namespace halconv::runtime;
+    const NamedTensor x{"input", input}, w{"filter", filter}, y{"output", output};
+    Conv2dProblem problem;
+    HALCONV_RETURN_IF_ERROR(check_forward(x, w, y, attributes, &problem));
+    return run_operation({halconv::kForward, "", problem, x, w, y}, execution);
+  });
+}
+
+halconv_status halconv_conv2d_backprop_input(const halconv_tensor *filter, const halconv_tensor *out_backprop,
+                                             const halconv_conv2d_attributes *attributes,
+                                             const halconv_execution *execution, halconv_tensor *input_backprop) {
+  return guarded([&] {
+    return halconv::runtime::run_backward_input("", {"filter", filter}, {"out_backprop", out_backprop}, attributes,
+                                                execution, {"input_backprop", input_backprop});
+  });
+}
+
+halconv_status halconv_conv2d_backprop_filter(const halconv_tensor *input, const halconv_tensor *out_backprop,
+                                              const halconv_conv2d_attributes *attributes,
+                                              const halconv_execution *execution, halconv_tensor *filter_backprop) {
+  return guarded([&] {
+    return halconv::runtime::run_backward_filter("", {"input", input}, {"out_backprop", out_backprop}, attributes,
+                                                 execution, {"filter_backprop", filter_backprop});
+  });
+}
+
+halconv_status halconv_conv2d_transpose(const halconv_tensor *input, const halconv_tensor *filter,
+                                        const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
+                                        halconv_tensor *output) {
+  return guarded([&] {
+    return halconv::runtime::run_backward_input("", {"filter", filter}, {"input", input}, attributes, execution,
+                                                {"output", output});
+  });
+}
+
+halconv_status halconv_conv2d_backprop_input_autodiff(const halconv_tensor *filter, const halconv_tensor *out_backprop,
+                                                      const halconv_conv2d_attributes *attributes,
+                                                      const halconv_execution *execution,
+                                                      halconv_tensor *input_backprop) {
+  return guarded([&] {
+    return halconv::runtime::run_backward_input(halconv::kAutodiff, {"filter", filter}, {"out_backprop", out_backprop},
+                                                attributes, execution, {"input_backprop", input_backprop});
+  });
+}
+
+halconv_status halconv_conv2d_backprop_filter_autodiff(const halconv_tensor *input, const halconv_tensor *out_backprop,
+                                                       const halconv_conv2d_attributes *attributes,
+                                                       const halconv_execution *execution,
+                                                       halconv_tensor *filter_backprop) {
+  return guarded([&] {
+    return halconv::runtime::run_backward_filter(halconv::kAutodiff, {"input", input}, {"out_backprop", out_backprop},
+                                                 attributes, execution, {"filter_backprop", filter_backprop});
+  });
+}
+
+halconv_status halconv_conv2d_output_shape(const int64_t input_shape[4], const int64_t filter_shape[4],
+                                           const halconv_conv2d_attributes *attributes, int64_t output_shape[4],
+                                           int64_t paddings[2][2]) {
+  return guarded([&] {
+    return halconv::runtime::compute_output_shape(input_shape, filter_shape, attributes, output_shape, paddings);
+  });
+}
+
+void halconv_release_cached_memory(void) { halconv::runtime::CachingAllocator::shared().release(); }
+
+}  // extern "C"

@@ -1,0 +1,178 @@
+#include "kernel_tensor.h"
+
+#include <cstring>
+#include <string>
+
+#include "HalideRuntimeCuda.h"
+#include "HalideRuntimeOpenCL.h"
+#include "gpu_driver.h"
+
+namespace halconv::runtime {
+
+namespace {
+
+constexpr halide_type_t kFloat = {halide_type_float, 32, 1};
+
+}  // namespace
+
+KernelTensor::~KernelTensor() {
+  switch (memory_) {
+    case Memory::kNone:
+    case Memory::kCallers:
+      break;
+    case Memory::kWrapped:
+      if (target_.kind == TargetKind::kCuda) {
+        halide_cuda_detach_device_ptr(context_, &buffer_);
+      } else {
+        halide_opencl_detach_cl_mem(context_, &buffer_);
+      }
+      break;
+    case Memory::kScratch:
+      context_->deallocate(buffer_.host);
+      break;
+    case Memory::kDevice:
+      halide_device_free(context_, &buffer_);
+      break;
+  }
+}
+
+void KernelTensor::describe(const int64_t *extents, size_t rank) {
+  int64_t stride = 1;
+  for (size_t i = 0; i < rank; ++i) {
+    dimensions_[i] = {0, static_cast<int32_t>(extents[i]), static_cast<int32_t>(stride)};
+    stride *= extents[i];
+  }
+  buffer_.type = kFloat;
+  buffer_.dimensions = static_cast<int32_t>(rank);
+  buffer_.dim = dimensions_.data();
+}
+
+Status KernelTensor::checked(int code, const char *what) const {
+  if (code == halide_error_code_success) return ok_status();
+  return context_->status(code, std::string(what) + " for target " + std::string(target_.name));
+}
+
+Status KernelTensor::wrap(const halconv_tensor &tensor) {
+  const auto handle = reinterpret_cast<uint64_t>(tensor.data);
+  HALCONV_RETURN_IF_ERROR(checked(target_.kind == TargetKind::kCuda
+                                      ? halide_cuda_wrap_device_ptr(context_, &buffer_, handle)
+                                      : halide_opencl_wrap_cl_mem(context_, &buffer_, handle),
+                                  "wrapping device memory"));
+  memory_ = Memory::kWrapped;
+  return ok_status();
+}
+
+Status KernelTensor::allocate() {
+  if (target_.kind == TargetKind::kCpu) {
+    buffer_.host = static_cast<uint8_t *>(context_->allocate(buffer_.size_in_bytes()));
+    if (buffer_.host == nullptr) {
+      return errors::out_of_memory(std::to_string(buffer_.size_in_bytes()) + " bytes of scratch");
+    }
+    memory_ = Memory::kScratch;
+    return ok_status();
+  }
+  HALCONV_RETURN_IF_ERROR(
+      checked(halide_device_malloc(context_, &buffer_, device_interface(target_.kind)), "allocating device memory"));
+  memory_ = Memory::kDevice;
+  return ok_status();
+}
+
+Status KernelTensor::bind_input(const halconv_tensor &tensor) {
+  HALCONV_RETURN_IF_ERROR(bind_output(tensor));
+  return memory_ == Memory::kDevice ? upload() : ok_status();
+}
+
+Status KernelTensor::upload() {
+  buffer_.set_host_dirty();
+  return checked(halide_copy_to_device(context_, &buffer_, device_interface(target_.kind)), "copying to the device");
+}
+
+Status KernelTensor::fill_with_zeros() {
+  const size_t bytes = buffer_.size_in_bytes();
+  if (target_.kind == TargetKind::kCpu) {
+    std::memset(buffer_.host, 0, bytes);
+    return ok_status();
+  }
+  void *const zeros = context_->allocate(bytes);
+  if (zeros == nullptr) return errors::out_of_memory(std::to_string(bytes) + " bytes of zeros");
+  std::memset(zeros, 0, bytes);
+  buffer_.host = static_cast<uint8_t *>(zeros);
+  const Status status = upload();
+  buffer_.host = nullptr;
+  context_->deallocate(zeros);
+  return status;
+}
+
+Status KernelTensor::bind_output(const halconv_tensor &tensor) {
+  describe(extents_of(tensor));
+  if (tensor.device != HALCONV_HOST) return wrap(tensor);
+  buffer_.host = static_cast<uint8_t *>(tensor.data);
+  if (target_.kind != TargetKind::kCpu) return allocate();
+  memory_ = Memory::kCallers;
+  return ok_status();
+}
+
+Status KernelTensor::publish() {
+  if (memory_ != Memory::kDevice || buffer_.host == nullptr) return ok_status();
+  buffer_.set_device_dirty();
+  return checked(halide_copy_to_host(context_, &buffer_), "copying to the host");
+}
+
+bool KernelTensor::is_aligned() const {
+  switch (target_.kind) {
+    case TargetKind::kCpu:
+      return reinterpret_cast<uintptr_t>(buffer_.host) % kBlockAlignment == 0;
+    case TargetKind::kCuda:
+      return buffer_.device % kBlockAlignment == 0;
+    case TargetKind::kOpenCl:  // a handle; devices align what they allocate for their widest vector
+      break;
+  }
+  return true;
+}
+
+SliceView::SliceView(KernelTensor *tensor, const Slice &slice)
+    : tensor_(tensor),
+      slice_(slice),
+      is_staged_(tensor->target().kind == TargetKind::kOpenCl && slice.offset != 0),
+      view_(*tensor->buffer()),
+      staged_(tensor->context(), tensor->target()) {
+  view_.dimensions = tensor->buffer()->dimensions;
+  view_.dim = slice_.dimensions.data();
+  if (is_staged_) return;
+  const int64_t offset_bytes = slice.offset * static_cast<int64_t>(sizeof(float));
+  if (view_.host != nullptr) view_.host += offset_bytes;
+  if (view_.device != 0) view_.device += static_cast<uint64_t>(offset_bytes);
+}
+
+Status SliceView::stage() {
+  Extents<5> extents{};
+  for (size_t i = 0; i < extents.size(); ++i) extents[i] = slice_.dimensions[i].extent;
+  return view_.dimensions == 4 ? staged_.allocate(Extents<4>{extents[0], extents[1], extents[2], extents[3]})
+                               : staged_.allocate(extents);
+}
+
+/// The two buffers' first dimension starts at 0 in the tensor and at the slice's offset in the scratch, which makes
+/// Halide address the tensor's elements from that offset on.
+Status SliceView::copy(halide_buffer_t *source, halide_buffer_t *destination) {
+  CallContext *const context = tensor_->context();
+  const auto offset = static_cast<int32_t>(slice_.offset);
+  staged_.buffer()->dim[0].min = offset;
+  view_.dim[0].extent += offset;
+  const int code = halide_buffer_copy(context, source, device_interface(tensor_->target().kind), destination);
+  view_.dim[0].extent -= offset;
+  staged_.buffer()->dim[0].min = 0;
+  if (code == halide_error_code_success) return ok_status();
+  return context->status(code, "copying a part of a tensor for target " + std::string(tensor_->target().name));
+}
+
+Status SliceView::open_input() {
+  if (!is_staged_) return ok_status();
+  HALCONV_RETURN_IF_ERROR(stage());
+  return copy(&view_, staged_.buffer());
+}
+
+Status SliceView::open_output() { return is_staged_ ? stage() : ok_status(); }
+
+Status SliceView::publish() { return is_staged_ ? copy(staged_.buffer(), &view_) : ok_status(); }
+
+}  // namespace halconv::runtime

@@ -1,0 +1,112 @@
+/// A tensor as a kernel of some target takes it.
+#ifndef HALCONV_RUNTIME_KERNEL_TENSOR_H_
+#define HALCONV_RUNTIME_KERNEL_TENSOR_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "HalideRuntime.h"
+#include "call_context.h"
+#include "halconv/targets.h"
+#include "status.h"
+
+namespace halconv::runtime {
+
+/// Elements per dimension, Halide's order: innermost first.
+template <size_t rank>
+using Extents = std::array<int64_t, rank>;
+
+/// The extents of a row-major tensor.
+inline Extents<4> extents_of(const halconv_tensor &tensor) {
+  return {tensor.shape[3], tensor.shape[2], tensor.shape[1], tensor.shape[0]};
+}
+
+/// A dense float tensor in the memory of a kernel's target: a caller's tensor where it already is there, else a copy on
+/// the device or scratch, freed with the object. `context` must outlive it.
+class KernelTensor {
+ public:
+  KernelTensor(CallContext *context, const TargetInfo &target) : context_(context), target_(target) {}
+  ~KernelTensor();
+  KernelTensor(const KernelTensor &) = delete;
+  KernelTensor &operator=(const KernelTensor &) = delete;
+
+  /// A shape without memory. As an argument of a kernel it turns the call into a bounds query: the kernel computes
+  /// nothing and writes the shape it wants into the buffer.
+  template <size_t rank>
+  void describe(const Extents<rank> &extents) {
+    describe(extents.data(), rank);
+  }
+  /// The caller's tensor, to be read.
+  Status bind_input(const halconv_tensor &tensor);
+  /// The caller's tensor, to be written as a whole, then published.
+  Status bind_output(const halconv_tensor &tensor);
+  /// Scratch.
+  template <size_t rank>
+  Status allocate(const Extents<rank> &extents) {
+    describe(extents);
+    return allocate();
+  }
+  Status fill_with_zeros();
+  /// Copies what kernels wrote to where the caller wants it, if that is elsewhere.
+  Status publish();
+
+  bool has_memory() const { return memory_ != Memory::kNone; }
+  halide_buffer_t *buffer() { return &buffer_; }
+  CallContext *context() const { return context_; }
+  const TargetInfo &target() const { return target_; }
+  /// The address or device address of the first element is a multiple of kBlockAlignment.
+  bool is_aligned() const;
+
+ private:
+  enum class Memory { kNone, kCallers, kWrapped, kScratch, kDevice };
+
+  void describe(const int64_t *extents, size_t rank);
+  Status wrap(const halconv_tensor &tensor);
+  Status allocate();
+  Status checked(int code, const char *what) const;
+  Status upload();
+
+  CallContext *const context_;
+  const TargetInfo &target_;
+  Memory memory_ = Memory::kNone;
+  halide_buffer_t buffer_{};
+  std::array<halide_dimension_t, 5> dimensions_{};
+};
+
+/// Part of a tensor along its dimensions: element (i0, i1, ...) is the tensor's at `offset + sum of stride * i`.
+struct Slice {
+  int64_t offset = 0;  ///< elements from the tensor's first
+  std::array<halide_dimension_t, 5> dimensions{};
+};
+
+/// A slice as a kernel's argument. OpenCL has no views at arbitrary offsets: there a slice that does not start at the
+/// tensor's first element is copied to and from dense scratch.
+class SliceView {
+ public:
+  SliceView(KernelTensor *tensor, const Slice &slice);
+
+  SliceView(const SliceView &) = delete;
+  SliceView &operator=(const SliceView &) = delete;
+
+  Status open_input();
+  Status open_output();
+  /// Makes what a kernel wrote into the view visible in the tensor.
+  Status publish();
+
+  halide_buffer_t *buffer() { return is_staged_ ? staged_.buffer() : &view_; }
+
+ private:
+  Status stage();
+  Status copy(halide_buffer_t *source, halide_buffer_t *destination);
+
+  KernelTensor *const tensor_;
+  Slice slice_;
+  bool is_staged_;
+  halide_buffer_t view_;
+  KernelTensor staged_;
+};
+
+}  // namespace halconv::runtime
+
+#endif  // HALCONV_RUNTIME_KERNEL_TENSOR_H_

@@ -1,0 +1,124 @@
+/// Plans: what a call finds out before it runs, kept.
+#include <memory>
+#include <optional>
+
+#include "convolution.h"
+#include "halconv/halconv.h"
+#include "operation.h"
+#include "problem_request.h"
+
+namespace runtime = halconv::runtime;
+
+/// Members are destroyed in reverse order: the packed filter goes back to the allocator through the context.
+struct halconv_plan {
+  halconv_plan(const runtime::Execution &options, const halconv::runtime::Kernel &kernel,
+               const runtime::KernelRequest &request)
+      : execution(options),
+        allocator(execution.allocator()),
+        context(execution, &allocator),
+        convolution(kernel, request.problem),
+        device(request.device),
+        packed_filter(&context, *kernel.target) {}
+
+  runtime::Execution execution;
+  runtime::PlanAllocator allocator;
+  runtime::CallContext context;
+  runtime::Convolution convolution;
+  halconv_device device;
+  runtime::KernelTensor packed_filter;
+};
+
+namespace halconv::runtime {
+
+namespace {
+
+/// What TensorFlow calls the three tensors of an operation, and their shapes.
+struct Signature {
+  const char *first, *second, *result;
+  Shape first_shape, second_shape, result_shape;
+};
+
+Signature signature(const Convolution &convolution) {
+  const Conv2dProblem &problem = convolution.problem();
+  const Shape input = input_shape(problem), filter = filter_shape(problem), output = output_shape(problem);
+  const std::string &operation = convolution.kernel().name.operation;
+  if (operation == kForward) return {"input", "filter", "output", input, filter, output};
+  if (operation == kBackwardInput) return {"filter", "out_backprop", "input_backprop", filter, output, input};
+  return {"input", "out_backprop", "filter_backprop", input, output, filter};
+}
+
+Status check_operand(const NamedTensor &argument, const Shape &shape, halconv_device device) {
+  HALCONV_RETURN_IF_ERROR(check_tensor(argument));
+  HALCONV_RETURN_IF_ERROR(check_shape(argument, shape));
+  if (argument.tensor->device == device) return ok_status();
+  return errors::plan_device(argument.name, argument.tensor->device, device);
+}
+
+Status create_plan(halconv_operation operation, const char *problem, const halconv_execution *options,
+                   halconv_device device, halconv_plan **plan) {
+  if (plan == nullptr) return errors::null_argument("plan", "a place for the new plan");
+  KernelRequest request;
+  HALCONV_RETURN_IF_ERROR(parse_request(operation, problem, device, &request));
+  Execution execution;
+  HALCONV_RETURN_IF_ERROR(resolve_execution(options, &execution));
+  const Kernel *kernel = nullptr;
+  HALCONV_RETURN_IF_ERROR(select_kernel(request, execution, &kernel));
+  auto created = std::make_unique<halconv_plan>(execution, *kernel, request);
+  HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, device, &created->context));
+  HALCONV_RETURN_IF_ERROR(created->convolution.prepare(&created->context));
+  *plan = created.release();
+  return ok_status();
+}
+
+Status prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {
+  if (plan == nullptr) return errors::null_argument("plan", "a plan");
+  const Convolution &convolution = plan->convolution;
+  if (!convolution.has_blocked_filter()) return errors::plan_has_no_packed_filter(convolution.kernel().text);
+  HALCONV_RETURN_IF_ERROR(check_operand({"filter", filter}, filter_shape(convolution.problem()), plan->device));
+  KernelTensor hwio(&plan->context, *convolution.kernel().target);
+  HALCONV_RETURN_IF_ERROR(hwio.bind_input(*filter));
+  return convolution.pack_filter(&hwio, &plan->packed_filter);
+}
+
+Status run_plan(halconv_plan *plan, const halconv_tensor *first, const halconv_tensor *second, halconv_tensor *result) {
+  if (plan == nullptr) return errors::null_argument("plan", "a plan");
+  const Signature names = signature(plan->convolution);
+  const bool forward = plan->convolution.kernel().name.operation == kForward;
+  const bool reads_filter = plan->convolution.kernel().name.operation != kBackwardFilter;
+  const bool is_prepared = reads_filter && (forward ? second : first) == nullptr;
+  if (is_prepared && !plan->packed_filter.has_memory()) return errors::plan_needs_filter();
+  const NamedTensor x{names.first, first}, y{names.second, second}, z{names.result, result};
+  if (!is_prepared || forward) HALCONV_RETURN_IF_ERROR(check_operand(x, names.first_shape, plan->device));
+  if (!is_prepared || !forward) HALCONV_RETURN_IF_ERROR(check_operand(y, names.second_shape, plan->device));
+  HALCONV_RETURN_IF_ERROR(check_operand(z, names.result_shape, plan->device));
+  HALCONV_RETURN_IF_ERROR(check_placement(x, y, z));
+  return plan->convolution.run({first, second, result, is_prepared ? &plan->packed_filter : nullptr}, &plan->context);
+}
+
+}  // namespace
+
+}  // namespace halconv::runtime
+
+extern "C" {
+
+halconv_status halconv_plan_create(halconv_operation operation, const char *problem, const halconv_execution *execution,
+                                   halconv_device device, halconv_plan **plan) {
+  return runtime::guarded([&] { return runtime::create_plan(operation, problem, execution, device, plan); });
+}
+
+halconv_status halconv_plan_prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {
+  return runtime::guarded([&] { return runtime::prepare_filter(plan, filter); });
+}
+
+halconv_status halconv_plan_run(halconv_plan *plan, const halconv_tensor *first, const halconv_tensor *second,
+                                halconv_tensor *result) {
+  return runtime::guarded([&] { return runtime::run_plan(plan, first, second, result); });
+}
+
+const char *halconv_plan_kernel(const halconv_plan *plan) {
+  return plan == nullptr ? nullptr : plan->convolution.kernel().text.c_str();
+}
+
+void halconv_plan_destroy(halconv_plan *plan) { delete plan; }
+
+}  // extern "C"

@@ -1,0 +1,15 @@
+/// A request to dispatch, from the C ABI's description of a problem.
+#ifndef HALCONV_RUNTIME_PROBLEM_REQUEST_H_
+#define HALCONV_RUNTIME_PROBLEM_REQUEST_H_
+
+#include "dispatch.h"
+#include "status.h"
+
+namespace halconv::runtime {
+
+/// Parses one line of benchdnn notation; groups other than 1 have no kernels.
+Status parse_request(halconv_operation operation, const char *problem, halconv_device device, KernelRequest *request);
+
+}  // namespace halconv::runtime
+
+#endif  // HALCONV_RUNTIME_PROBLEM_REQUEST_H_

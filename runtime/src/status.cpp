@@ -1,0 +1,313 @@
+#include "status.h"
+
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdio>
+
+#include "halconv/conv2d_problem.h"
+
+namespace halconv::runtime {
+
+Status ok_status() {
+  Status status;
+  status.code = HALCONV_OK;
+  status.message[0] = '\0';
+  return status;
+}
+
+Status error_status(halconv_status_code code, const char *format, ...) {
+  Status status;
+  status.code = code;
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(status.message, sizeof status.message, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+std::string shape_text(const int64_t *shape, int32_t rank) {
+  std::string text = "[";
+  for (int32_t i = 0; i < rank; ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+namespace errors {
+
+namespace {
+
+const char *device_name(int device) {
+  switch (device) {
+    case HALCONV_HOST:
+      return "the host";
+    case HALCONV_CUDA:
+      return "the CUDA device";
+    default:
+      return "the OpenCL device";
+  }
+}
+
+int size_of(std::string_view text) { return static_cast<int>(text.size()); }
+
+}  // namespace
+
+Status null_argument(const char *argument, const char *expected) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s is null, expected %s", argument, expected);
+}
+
+Status null_data(const char *argument, const std::string &shape) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s->data is null, expected memory for a tensor of shape %s", argument,
+                      shape.c_str());
+}
+
+Status misaligned_data(const char *argument, const void *data) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s->data is %p, expected a multiple of %zu", argument, data,
+                      alignof(float));
+}
+
+Status dtype(const char *argument, int value) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s->dtype is %d, expected HALCONV_FLOAT32 (%d)", argument, value,
+                      HALCONV_FLOAT32);
+}
+
+Status device(const char *argument, int value) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "%s is %d, expected HALCONV_HOST (%d), HALCONV_CUDA (%d) or HALCONV_OPENCL (%d)", argument, value,
+                      HALCONV_HOST, HALCONV_CUDA, HALCONV_OPENCL);
+}
+
+Status mixed_devices(const char *argument, int value, const char *other, int other_value) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s is on %s and %s on %s, expected all tensors on one device",
+                      argument, device_name(value), other, device_name(other_value));
+}
+
+Status rank(const char *argument, int32_t value) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s must be 4-dimensional: %s->rank is %" PRId32 ", expected 4",
+                      argument, argument, value);
+}
+
+Status extent(const char *shape, int32_t dimension, int64_t value) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s[%" PRId32 "] is %" PRId64 ", expected 0 to %" PRId64, shape,
+                      dimension, value, kMaxElements);
+}
+
+Status too_many_elements(const char *argument, const std::string &shape) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s has shape %s, expected at most %" PRId64 " elements", argument,
+                      shape.c_str(), kMaxElements);
+}
+
+Status shape(const char *argument, const std::string &actual, const std::string &expected) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s has shape %s, expected %s", argument, actual.c_str(),
+                      expected.c_str());
+}
+
+Status overlap(const char *output, const char *input) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s overlaps %s in memory, expected separate tensors", output, input);
+}
+
+Status stride(const int64_t strides[2]) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "Row and column strides should be larger than 0. Stride must be > 0, but got strides [%" PRId64
+                      ", %" PRId64 "], expected 1 to %" PRId64,
+                      strides[0], strides[1], kMaxElements);
+}
+
+Status dilation(const int64_t dilations[2]) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "Dilated rates should be larger than 0. Dilation rate must be >= 1, but got dilations [%" PRId64
+                      ", %" PRId64 "], expected 1 to %" PRId64,
+                      dilations[0], dilations[1], kMaxElements);
+}
+
+Status padding_type(int value) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "%d is not an allowed padding type, expected HALCONV_VALID (%d), HALCONV_SAME (%d) or "
+                      "HALCONV_EXPLICIT (%d)",
+                      value, HALCONV_VALID, HALCONV_SAME, HALCONV_EXPLICIT);
+}
+
+Status explicit_padding(const int64_t paddings[2][2]) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "All elements of explicit_paddings must be nonnegative: explicit_paddings is {{%" PRId64
+                      ", %" PRId64 "}, {%" PRId64 ", %" PRId64 "}}, expected 0 to %" PRId64,
+                      paddings[0][0], paddings[0][1], paddings[1][0], paddings[1][1], kMaxElements);
+}
+
+Status effective_filter_size(const char *axis, int64_t filter, int64_t dilation) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "the filter's %s is %" PRId64 " and its dilation %" PRId64
+                      ", expected (size - 1) * dilation to be less than %" PRId64,
+                      axis, filter, dilation, kMaxElements);
+}
+
+Status filter_larger_than_input(const char *axis, int64_t input, int64_t padding, int64_t effective_filter) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "filter is larger than the padded input: its effective %s is %" PRId64
+                      ", expected at most %" PRId64 " (input %" PRId64 " + padding %" PRId64 ")",
+                      axis, effective_filter, input + padding, input, padding);
+}
+
+Status negative_output_size(int64_t size, const char *axis, int64_t input, int64_t padding, int64_t effective_filter,
+                            int64_t stride) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "Computed output size would be negative: %" PRId64 " [%s: input size %" PRId64
+                      ", padding %" PRId64 ", effective filter size %" PRId64 ", stride %" PRId64
+                      "], expected a filter that the padded input can hold",
+                      size, axis, input, padding, effective_filter, stride);
+}
+
+Status empty_filter(const char *argument, const std::string &shape) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "filter must not have zero elements (i.e. all dimensions must be non-zero): %s has shape %s",
+                      argument, shape.c_str());
+}
+
+Status input_depth(int64_t input_depth, int64_t filter_depth) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "input depth must be evenly divisible by filter depth: %" PRId64 " vs %" PRId64, input_depth,
+                      filter_depth);
+}
+
+Status no_groups(int64_t filter_depth) {
+  return error_status(
+      HALCONV_INVALID_ARGUMENT,
+      "number of groups must be stricly positive: the input depth is 0, expected the filter depth %" PRId64,
+      filter_depth);
+}
+
+Status groups(int64_t groups) {
+  return error_status(HALCONV_UNIMPLEMENTED, "the number of groups is %" PRId64 ", expected 1", groups);
+}
+
+Status batch(int64_t input, int64_t out_backprop) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "input and out_backprop must have the same batch size. input has %" PRId64
+                      ", out_backprop %" PRId64,
+                      input, out_backprop);
+}
+
+Status out_depth(int64_t filter, int64_t out_backprop) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "filter and out_backprop must have the same out_depth: filter has %" PRId64
+                      ", out_backprop %" PRId64,
+                      filter, out_backprop);
+}
+
+Status out_backprop_size(const char *axis, int64_t actual, int64_t computed) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "Size of out_backprop doesn't match computed: actual = %" PRId64 ", computed = %" PRId64
+                      " (the %s)",
+                      actual, computed, axis);
+}
+
+Status unrepresentable_problem(const std::string &reason) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "the convolution is too large: %s", reason.c_str());
+}
+
+Status malformed_problem(const char *problem, size_t column, const std::string &reason) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "problem \"%s\", column %zu: %s", problem, column, reason.c_str());
+}
+
+Status operation(int value) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "operation is %d, expected HALCONV_FORWARD (%d), HALCONV_BACKWARD_INPUT (%d) or "
+                      "HALCONV_BACKWARD_FILTER (%d)",
+                      value, HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER);
+}
+
+Status threads(int32_t value) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "execution->threads is %" PRId32 ", expected 0 or more", value);
+}
+
+Status incomplete_callbacks(const char *argument, const char *member) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "execution->%s->%s is null, expected a function", argument, member);
+}
+
+Status unknown_target(std::string_view target, std::string_view source, const std::string &known,
+                      const std::string &available) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%.*s is \"%.*s\", expected one of %s; available here: %s",
+                      size_of(source), source.data(), size_of(target), target.data(), known.c_str(), available.c_str());
+}
+
+Status target_not_linked(std::string_view target, std::string_view source, const std::string &available) {
+  return error_status(HALCONV_NOT_FOUND,
+                      "%.*s is \"%.*s\", whose kernels are not linked into this program; available here: %s",
+                      size_of(source), source.data(), size_of(target), target.data(), available.c_str());
+}
+
+Status target_unavailable(std::string_view target, std::string_view source, const std::string &reason,
+                          const std::string &available) {
+  return error_status(HALCONV_UNAVAILABLE, "%.*s is \"%.*s\", which cannot run here: %s; available here: %s",
+                      size_of(source), source.data(), size_of(target), target.data(), reason.c_str(),
+                      available.c_str());
+}
+
+Status unknown_kernel(const std::string &kernel) {
+  return error_status(HALCONV_NOT_FOUND, "execution->kernel is \"%s\", expected the name of a linked kernel",
+                      kernel.c_str());
+}
+
+Status no_kernel(std::string_view operation, const std::string &problem, const std::string &candidates) {
+  return error_status(HALCONV_NOT_FOUND, "no linked kernel of %.*s can run %s%s%s", size_of(operation),
+                      operation.data(), problem.c_str(), candidates.empty() ? "" : ":\n", candidates.c_str());
+}
+
+Status no_reorder_kernel(std::string_view name, std::string_view kernel) {
+  return error_status(HALCONV_NOT_FOUND, "%.*s is not linked; %.*s needs it for its filter", size_of(name), name.data(),
+                      size_of(kernel), kernel.data());
+}
+
+Status plan_device(const char *argument, int value, int expected) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s is on %s, expected %s, for which the plan was created", argument,
+                      device_name(value), device_name(expected));
+}
+
+Status no_primary_cuda_context() {
+  return error_status(HALCONV_UNAVAILABLE, "the CUDA driver gave no context for the first device");
+}
+
+Status no_current_cuda_context() {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "the calling thread has no current CUDA context, expected the one of the tensors and the stream");
+}
+
+Status stream_without_cuda(std::string_view target) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "execution->stream is set and the kernel's target is \"%.*s\", expected \"cuda\"",
+                      size_of(target), target.data());
+}
+
+Status kernel_arguments(const std::string &kernel, int32_t actual, int32_t expected) {
+  return error_status(HALCONV_INTERNAL,
+                      "kernel %s takes %" PRId32 " arguments, expected %" PRId32
+                      ": it was generated by another version",
+                      kernel.c_str(), actual, expected);
+}
+
+Status halide_failed(const std::string &what, int code, const char *text) {
+  return error_status(HALCONV_INTERNAL, "%s failed with Halide's error %d: %s", what.c_str(), code, text);
+}
+
+Status out_of_memory(const std::string &what) {
+  return error_status(HALCONV_RESOURCE_EXHAUSTED, "out of memory: %s", what.c_str());
+}
+
+Status internal(const char *what) { return error_status(HALCONV_INTERNAL, "%s", what); }
+
+Status index(const char *argument, int32_t value, int32_t count) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s is %" PRId32 ", expected 0 to %" PRId32, argument, value,
+                      count - 1);
+}
+
+Status plan_has_no_packed_filter(const std::string &kernel) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "plan runs kernel %s, expected one that reads a filter in a layout of its own", kernel.c_str());
+}
+
+Status plan_needs_filter() {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "filter is null, expected a tensor, or halconv_plan_prepare_filter before the run");
+}
+
+}  // namespace errors
+
+}  // namespace halconv::runtime

@@ -1,0 +1,110 @@
+/// Statuses inside the runtime, and every message it can give.
+#ifndef HALCONV_RUNTIME_STATUS_H_
+#define HALCONV_RUNTIME_STATUS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "halconv/halconv.h"
+
+namespace halconv::runtime {
+
+using Status = halconv_status;
+
+Status ok_status();
+inline bool is_ok(const Status &status) { return status.code == HALCONV_OK; }
+
+/// printf into the message, cut at its size.
+[[gnu::format(printf, 2, 3)]] Status error_status(halconv_status_code code, const char *format, ...);
+
+/// Runs `body`, which returns a Status, and turns what it throws into one: no exception crosses the C ABI.
+template <typename Body>
+Status guarded(Body body) noexcept;
+
+/// "[1, 56, 56, 64]".
+std::string shape_text(const int64_t *shape, int32_t rank);
+
+/// One function per condition. Where TensorFlow checks the same condition the message starts with its words.
+namespace errors {
+
+Status null_argument(const char *argument, const char *expected);
+Status null_data(const char *argument, const std::string &shape);
+Status misaligned_data(const char *argument, const void *data);
+Status dtype(const char *argument, int value);
+Status device(const char *argument, int value);
+Status mixed_devices(const char *argument, int value, const char *other, int other_value);
+Status rank(const char *argument, int32_t value);
+Status extent(const char *shape, int32_t dimension, int64_t value);
+Status too_many_elements(const char *argument, const std::string &shape);
+Status shape(const char *argument, const std::string &actual, const std::string &expected);
+Status overlap(const char *output, const char *input);
+
+Status stride(const int64_t strides[2]);
+Status dilation(const int64_t dilations[2]);
+Status padding_type(int value);
+Status explicit_padding(const int64_t paddings[2][2]);
+Status effective_filter_size(const char *axis, int64_t filter, int64_t dilation);
+Status filter_larger_than_input(const char *axis, int64_t input, int64_t padding, int64_t effective_filter);
+Status negative_output_size(int64_t size, const char *axis, int64_t input, int64_t padding, int64_t effective_filter,
+                            int64_t stride);
+
+Status empty_filter(const char *argument, const std::string &shape);
+Status input_depth(int64_t input_depth, int64_t filter_depth);
+Status no_groups(int64_t filter_depth);
+Status groups(int64_t groups);
+Status batch(int64_t input, int64_t out_backprop);
+Status out_depth(int64_t filter, int64_t out_backprop);
+Status out_backprop_size(const char *axis, int64_t actual, int64_t computed);
+Status unrepresentable_problem(const std::string &reason);
+Status malformed_problem(const char *problem, size_t column, const std::string &reason);
+
+Status operation(int value);
+Status threads(int32_t value);
+Status incomplete_callbacks(const char *argument, const char *member);
+Status unknown_target(std::string_view target, std::string_view source, const std::string &known,
+                      const std::string &available);
+Status target_not_linked(std::string_view target, std::string_view source, const std::string &available);
+Status target_unavailable(std::string_view target, std::string_view source, const std::string &reason,
+                          const std::string &available);
+Status unknown_kernel(const std::string &kernel);
+Status no_kernel(std::string_view operation, const std::string &problem, const std::string &candidates);
+Status no_reorder_kernel(std::string_view name, std::string_view kernel);
+Status no_current_cuda_context();
+Status no_primary_cuda_context();
+Status stream_without_cuda(std::string_view target);
+Status kernel_arguments(const std::string &kernel, int32_t actual, int32_t expected);
+Status halide_failed(const std::string &what, int code, const char *text);
+Status out_of_memory(const std::string &what);
+Status internal(const char *what);
+
+Status index(const char *argument, int32_t value, int32_t count);
+Status plan_has_no_packed_filter(const std::string &kernel);
+Status plan_needs_filter();
+Status plan_device(const char *argument, int value, int expected);
+
+}  // namespace errors
+
+template <typename Body>
+Status guarded(Body body) noexcept {
+  try {
+    return body();
+  } catch (const std::bad_alloc &) {
+    return error_status(HALCONV_RESOURCE_EXHAUSTED, "out of memory in the runtime's own bookkeeping");
+  } catch (const std::exception &exception) {
+    return errors::internal(exception.what());
+  }
+}
+
+}  // namespace halconv::runtime
+
+/// Leaves the function with the first status that is not OK.
+#define HALCONV_RETURN_IF_ERROR(expression)                                   \
+  if (::halconv::runtime::Status halconv_status_of_expression = (expression); \
+      !::halconv::runtime::is_ok(halconv_status_of_expression))               \
+  return halconv_status_of_expression
+
+#endif  // HALCONV_RUNTIME_STATUS_H_

@@ -1,0 +1,62 @@
+/// The process's worker threads.
+#ifndef HALCONV_RUNTIME_THREAD_POOL_H_
+#define HALCONV_RUNTIME_THREAD_POOL_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace halconv::runtime {
+
+/// How many cores the process may use.
+int32_t available_cores();
+
+/// Workers are started when first needed and kept. Several threads may run loops at once: each takes part in its own,
+/// so none waits for a worker to become free. A loop allocates nothing but, the first time, its workers.
+class ThreadPool {
+ public:
+  using Task = void (*)(void *context, int32_t index);
+
+  ThreadPool() = default;
+  ~ThreadPool();
+  ThreadPool(const ThreadPool &) = delete;
+  ThreadPool &operator=(const ThreadPool &) = delete;
+
+  /// Calls task(context, i) once for each i in [0, count), each i handed to the next free of `count` threads or of as
+  /// many as the system gives; returns when all have returned.
+  void parallel_for(int32_t count, Task task, void *context);
+
+  /// The process's own, never destroyed.
+  static ThreadPool &shared();
+
+ private:
+  /// A loop in progress, on the stack of the thread that runs it.
+  struct Loop {
+    Task task;
+    void *context;
+    int32_t count;
+    std::atomic<int32_t> next{0};
+    int32_t workers = 0;  ///< inside run_tasks, the caller not counted; guarded by mutex_
+    std::condition_variable idle{};
+    Loop *following = nullptr;
+  };
+
+  static void run_tasks(Loop *loop);
+  Loop *open_loop();
+  void remove(const Loop *loop);
+  void grow(int32_t workers);
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  Loop *loops_ = nullptr;
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace halconv::runtime
+
+#endif  // HALCONV_RUNTIME_THREAD_POOL_H_

@@ -1,0 +1,26 @@
+/// The numbers of backward_filter's loop nest on a CPU.
+#ifndef HALCONV_SCHEDULES_BACKWARD_FILTER_CPU_PARAMETERS_H_
+#define HALCONV_SCHEDULES_BACKWARD_FILTER_CPU_PARAMETERS_H_
+
+#include "kernel_schedule.h"
+
+namespace halconv::schedules {
+
+/// Extents are in elements unless stated.
+struct BackwardFilterCpuParameters {
+  int vectors = 1;   ///< register tile: vectors of output channels ...
+  int channels = 1;  ///< ... times input channels ...
+  int columns = 1;   ///< ... times filter columns
+  int rows = 0;      ///< output rows that a register tile sums before it is added to memory; 0: all, of all images
+  int unroll = 1;    ///< pixels summed per iteration of the innermost loop
+  int blocks_per_task = 1;       ///< blocks of `vectors` output channels in a task
+  int channels_per_task = 1;     ///< input channels in a task, a multiple of `channels`
+  int filter_rows_per_task = 0;  ///< 0: all
+};
+
+/// The tuned row where there is one, else the heuristic's choice.
+BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key);
+
+}  // namespace halconv::schedules
+
+#endif  // HALCONV_SCHEDULES_BACKWARD_FILTER_CPU_PARAMETERS_H_

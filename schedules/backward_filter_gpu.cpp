@@ -1,0 +1,231 @@
+#include "backward_filter_gpu.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backward_filter_gpu_parameters.h"
+
+namespace halconv::schedules {
+namespace {
+
+using Halide::Func;
+using Halide::LoopLevel;
+using Halide::MemoryType;
+using Halide::RVar;
+using Halide::Stage;
+using Halide::TailStrategy;
+using Halide::Var;
+using Halide::VarOrRVar;
+
+constexpr int kVector = 4;  // floats in 128 bits, the widest access
+
+/// The loops of one stage over tiles of the filter. Fresh names for each, because Halide finds a compute_at level by name
+/// over all stages of a Func.
+struct FilterLoops {
+  explicit FilterLoops(const std::string &stage)
+      : k("k_" + stage),
+        vector("vector_" + stage),
+        lane("lane_" + stage),
+        c("c_" + stage),
+        s("s_" + stage),
+        k_thread("k_thread_" + stage),
+        c_thread("c_thread_" + stage),
+        r_thread("r_thread_" + stage),
+        thread("thread_" + stage),
+        k_tile("k_tile_" + stage),
+        c_tile("c_tile_" + stage),
+        s_tile("s_tile_" + stage),
+        r_tile("r_tile_" + stage),
+        tile("tile_" + stage) {}
+  Var k, vector, lane, c, s, k_thread, c_thread, r_thread, thread, k_tile, c_tile, s_tile, r_tile, tile;
+};
+
+/// Splits a thread's tile off and leaves loops over threads and tiles. Vectors are split off first and exactly, and only the
+/// loops around them guarded: a guard that differed between the lanes of a vector could not be written in OpenCL C.
+void split_tiles(const BackwardFilterGpuParameters &p, Stage stage, const std::vector<Var> &filter, const FilterLoops &l,
+                 bool vectorized) {
+  const int lanes = vectorized && p.k % kVector == 0 ? kVector : 1;
+  const TailStrategy guard = TailStrategy::GuardWithIf;
+  stage.split(filter[0], l.k, l.lane, lanes, TailStrategy::RoundUp)
+      .split(l.k, l.k_thread, l.vector, p.k / lanes, guard)
+      .split(l.k_thread, l.k_tile, l.k_thread, p.k_threads, guard)
+      .split(filter[1], l.c_thread, l.c, p.c, guard)
+      .split(l.c_thread, l.c_tile, l.c_thread, p.c_threads, guard)
+      .split(filter[2], l.s_tile, l.s, p.s, guard)
+      .split(filter[3], l.r_tile, l.r_thread, p.r_threads, guard);
+}
+
+/// Puts the loops in order, register tile innermost, and maps those inside a block to its threads.
+void map_to_threads(Stage stage, const FilterLoops &l, const std::vector<VarOrRVar> &outer) {
+  std::vector<VarOrRVar> order = {l.lane, l.vector, l.c, l.s, l.k_thread, l.c_thread, l.r_thread};
+  order.insert(order.end(), outer.begin(), outer.end());
+  order.insert(order.end(), {l.k_tile, l.c_tile, l.s_tile, l.r_tile});
+  stage.reorder(order)
+      .fuse(l.c_thread, l.r_thread, l.thread)
+      .vectorize(l.lane)
+      .unroll(l.vector)
+      .unroll(l.c)
+      .unroll(l.s)
+      .gpu_threads(l.k_thread, l.thread);
+}
+
+/// Maps the loops over tiles, and over what `groups` lists, to blocks.
+void map_to_blocks(Stage stage, const FilterLoops &l, const std::vector<Var> &groups) {
+  stage.fuse(l.s_tile, l.r_tile, l.tile);
+  for (const Var &group : groups) stage.fuse(l.tile, group, l.tile);
+  stage.gpu_blocks(l.k_tile, l.c_tile, l.tile);
+}
+
+/// Fixes a Func over (k, c, s, r, ...) to a thread's tile and keeps it in registers.
+void keep_in_registers(const BackwardFilterGpuParameters &p, Func tile, const LoopLevel &thread) {
+  const std::vector<Var> filter = tile.args();
+  tile.compute_at(thread)
+      .store_in(MemoryType::Register)
+      .bound_extent(filter[0], p.k)
+      .bound_extent(filter[1], p.c)
+      .bound_extent(filter[2], p.s)
+      .bound_extent(filter[3], 1)
+      .unroll(filter[0])
+      .unroll(filter[1])
+      .unroll(filter[2]);
+}
+
+/// Registers for the channels (dimension 0) that a thread reads of `source` at once.
+void keep_operands_in_registers(Func source, Func accumulators, const RVar &loop, int channels) {
+  Func operands = source.in(accumulators);
+  operands.compute_at(accumulators, loop).store_in(MemoryType::Register).bound_extent(operands.args()[0], channels);
+  if (channels % kVector == 0) operands.vectorize(operands.args()[0], kVector);
+  for (const Var &dimension : operands.args()) operands.unroll(dimension);
+}
+
+/// The threads of a block copy a chunk of pixels to shared memory, neighbouring threads neighbouring channels. Fixed extents
+/// make the size known at compile time.
+void stage_in_shared_memory(const BackwardFilterGpuParameters &p, Func image, const LoopLevel &chunk, bool vectorized,
+                            int channels, int width, int height) {
+  const std::vector<Var> dimensions = image.args();
+  const Var lane("lane"), item("item"), thread("thread"), k_thread("k_thread"), other_thread("other_thread");
+  image.compute_at(chunk)
+      .store_in(MemoryType::GPUShared)
+      .bound_extent(dimensions[0], channels)
+      .bound_extent(dimensions[1], width)
+      .bound_extent(dimensions[2], height);
+  for (size_t i = 3; i < dimensions.size(); ++i) image.bound_extent(dimensions[i], 1);
+  image.split(dimensions[0], item, lane, vectorized ? kVector : 1, TailStrategy::RoundUp)
+      .fuse(item, dimensions[1], item)
+      .fuse(item, dimensions[2], item)
+      .split(item, item, thread, p.threads(), TailStrategy::GuardWithIf)
+      .split(thread, other_thread, k_thread, p.k_threads, TailStrategy::RoundUp)
+      .reorder(lane, k_thread, other_thread, item)
+      .vectorize(lane)
+      .gpu_threads(k_thread, other_thread);
+}
+
+/// The loops of the reduction: groups of rows and images, which different blocks sum over; in them chunks of pixels, which a
+/// block stages one after the other; in these the pixels.
+struct PixelLoops {
+  RVar row_group{"row_group"}, image_group{"image_group"};
+  RVar column_chunk{"column_chunk"}, row_chunk{"row_chunk"}, image{"image"};
+  RVar column{"column"}, row{"row"};
+};
+
+void split_pixels(const BackwardFilterGpuParameters &p, Stage stage, const Halide::RDom &pixels, const PixelLoops &l) {
+  const TailStrategy guard = TailStrategy::GuardWithIf;
+  stage.split(pixels.x, l.column_chunk, l.column, p.width, guard);
+  if (p.grouped) {
+    stage.split(pixels.y, l.row_group, l.row, p.rows_per_group, guard)
+        .split(l.row, l.row_chunk, l.row, p.height, guard)
+        .split(pixels.z, l.image_group, l.image, p.images_per_group, guard);
+  } else {
+    stage.split(pixels.y, l.row_chunk, l.row, p.height, guard);
+  }
+}
+
+/// The inner loop: a thread adds a chunk of pixels to its tile of the filter. `accumulators` is read by `consumer` alone.
+void schedule_accumulators(const BackwardFilterGpuParameters &p, Func accumulators, Func consumer, const LoopLevel &thread,
+                           const generators::FilterGradient &gradient, const PixelLoops &l) {
+  const std::vector<Var> filter = accumulators.args();
+  keep_in_registers(p, accumulators, thread);
+  // A vector store that read the accumulators would make LLVM keep them as vectors round the loop: pairs of moves and 30
+  // more registers. The copy between the two keeps them scalar.
+  keep_in_registers(p, accumulators.in(consumer), thread);
+  const RVar column_tile("column_tile");
+  accumulators.update()
+      .split(l.column, column_tile, l.column, p.unrolled_width, TailStrategy::GuardWithIf)
+      .reorder(filter[0], filter[1], filter[2], l.column, column_tile, l.row)
+      .unroll(filter[0])
+      .unroll(filter[1])
+      .unroll(filter[2])
+      .unroll(l.column);
+  keep_operands_in_registers(gradient.patches, accumulators, p.s > 1 ? column_tile : l.column, p.c);
+  keep_operands_in_registers(gradient.d_dst_padded, accumulators, l.column, p.k);
+}
+
+/// A tile of the filter per block, summed over the block's pixels in shared memory, one chunk of them after the other: what a
+/// thread accumulates in registers cannot outlive the barriers around a chunk. `consumer` reads `sum` and writes it out.
+void schedule_block_sum(const BackwardFilterGpuParameters &p, Func consumer, const std::vector<Var> &groups,
+                        bool vectorized, Func sum, const generators::FilterGradient &gradient, const PixelLoops &pixels) {
+  const FilterLoops result("result"), initial("initial"), adding("adding");
+  split_tiles(p, consumer, consumer.args(), result, vectorized);
+  map_to_threads(consumer, result, {});
+  map_to_blocks(consumer, result, groups);
+
+  const std::vector<Var> filter = sum.args();
+  sum.compute_at(consumer, result.k_tile)
+      .store_in(MemoryType::GPUShared)
+      .bound_extent(filter[0], p.block_k())
+      .bound_extent(filter[1], p.block_c())
+      .bound_extent(filter[2], p.s)
+      .bound_extent(filter[3], p.r_threads);
+  for (size_t i = 4; i < filter.size(); ++i) sum.bound_extent(filter[i], 1);
+  split_tiles(p, sum, filter, initial, true);
+  map_to_threads(sum, initial, {});
+
+  const RVar image = p.grouped ? pixels.image : gradient.pixels.z;
+  const Func partial = sum.update().rfactor({{pixels.column_chunk, Var("column_chunk_index")},
+                                             {pixels.row_chunk, Var("row_chunk_index")},
+                                             {image, Var("image_index")}});
+  split_tiles(p, sum.update(), filter, adding, true);
+  map_to_threads(sum.update(), adding, {pixels.column_chunk, pixels.row_chunk, image});
+
+  const LoopLevel chunk(sum, pixels.column_chunk);
+  stage_in_shared_memory(p, gradient.d_dst_padded, chunk, p.vectorized_d_dst, p.block_k(), p.width, p.height);
+  stage_in_shared_memory(p, p.staged_by_tap ? gradient.patches : gradient.src_padded, chunk, p.vectorized_src, p.block_c(),
+                         p.staged_width(), p.staged_height());
+  schedule_accumulators(p, partial, sum, LoopLevel(sum, adding.k_thread), gradient, pixels);
+}
+
+/// The second kernel: a thread adds what all groups found for four elements of the filter.
+void schedule_group_sum(const BackwardFilterGpuParameters &p, Func result, Func sum) {
+  const std::vector<Var> filter = result.args();
+  const Var lane("lane"), element("element"), block("block"), thread("thread");
+  const int lanes = p.vectorized_result ? kVector : 1;
+  result.split(filter[0], element, lane, lanes, TailStrategy::RoundUp)
+      .fuse(element, filter[1], element)
+      .fuse(element, filter[2], element)
+      .fuse(element, filter[3], element)
+      .split(element, block, thread, 128, TailStrategy::GuardWithIf)
+      .vectorize(lane)
+      .gpu_blocks(block)
+      .gpu_threads(thread);
+  sum.compute_at(result, thread).bound_extent(filter[0], lanes).vectorize(filter[0]);
+  sum.update().vectorize(filter[0]);
+}
+
+}  // namespace
+
+void schedule_backward_filter_gpu(const KernelKey &key, Func result, const generators::FilterGradient &gradient) {
+  const BackwardFilterGpuParameters p = backward_filter_gpu_parameters(key, result, gradient.pixels);
+  const PixelLoops pixels;
+  Func sum = gradient.sum;
+  split_pixels(p, sum.update(), gradient.pixels, pixels);
+  if (!p.grouped) return schedule_block_sum(p, result, {}, p.vectorized_result, sum, gradient, pixels);
+  const Var row_group("row_group"), image_group("image_group");
+  Func group_sum = sum.update().rfactor({{pixels.row_group, row_group}, {pixels.image_group, image_group}});
+  schedule_group_sum(p, result, sum);
+  Func group_result = group_sum.in(sum);
+  group_result.compute_root();
+  schedule_block_sum(p, group_result, {row_group, image_group}, true, group_sum, gradient, pixels);
+}
+
+}  // namespace halconv::schedules

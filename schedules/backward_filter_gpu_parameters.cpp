@@ -1,0 +1,109 @@
+#include "backward_filter_gpu_parameters.h"
+
+#include <algorithm>
+
+namespace halconv::schedules {
+namespace {
+
+constexpr int kSharedFloats = 48 * 1024 / 4;  // a block's limit without opting in to more
+constexpr int kLeastThreads = 32;             // a warp
+constexpr int kLeastBlocks = 256;             // two for each multiprocessor of a large GPU
+constexpr int kMostGroups = 32;               // each is as large as the filter, in global memory
+
+template <typename T>
+constexpr T ceil_div(T a, T b) {
+  return (a + b - 1) / b;
+}
+
+/// The largest of 64, 48, 32 and 16 channels that divides all of them; else what covers them, at most 64.
+int tile_of_channels(int64_t channels, int most) {
+  for (int tile = most; tile >= 16; tile -= 16) {
+    if (channels % tile == 0) return tile;
+  }
+  int tile = 4;
+  while (tile < most && tile < channels) tile *= 2;
+  return tile;
+}
+
+/// Accumulators: 4 x 4 channels for each column of a small filter, else 8 x 8 for one tap.
+void choose_register_tile(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
+  const int64_t columns = p.filter_width;
+  t->staged_by_tap = columns == 1 || columns > 7 || p.dilation_width > 4;
+  t->s = t->staged_by_tap ? 1 : static_cast<int>(columns);
+  t->k = t->s == 1 && p.out_channels >= 32 ? 8 : 4;
+  t->c = static_cast<int>(std::min<int64_t>(p.in_channels, t->s == 1 && p.in_channels >= 32 ? 8 : 4));
+  if (t->s > 4) t->c = std::min(t->c, 3);
+}
+
+void choose_threads(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
+  t->k_threads = std::max(1, tile_of_channels(p.out_channels, 64) / t->k);
+  t->c_threads = p.in_channels <= t->c ? 1 : std::max(1, tile_of_channels(p.in_channels, t->s == 1 ? 64 : 32) / t->c);
+  t->r_threads = 1;
+  while (t->c_threads == 1 && !t->staged_by_tap && t->r_threads < std::min<int64_t>(p.filter_height, 8)) {
+    t->r_threads *= 2;
+  }
+  while (t->threads() % kLeastThreads != 0) t->c_threads *= 2;
+}
+
+/// As many pixels as shared memory holds beside the sums, whole rows of d_dst where they are short.
+void choose_pixels(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
+  t->width = static_cast<int>(std::min<int64_t>(p.out_width, 8));
+  for (int width = t->width; width >= 5; --width) {
+    if (ceil_div<int64_t>(p.out_width, width) * width < ceil_div<int64_t>(p.out_width, t->width) * t->width) {
+      t->width = width;
+    }
+  }
+  t->height = static_cast<int>(std::min<int64_t>(p.out_height, 8));
+  while (t->height > 1 && t->shared_floats() > kSharedFloats) --t->height;
+  while (t->width > 1 && t->shared_floats() > kSharedFloats) --t->width;
+  t->unrolled_width = t->s == 1 ? std::min(t->width, 4) : t->width;
+}
+
+void choose_groups(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
+  const int64_t tiles = ceil_div<int64_t>(p.out_channels, t->block_k()) * ceil_div<int64_t>(p.in_channels, t->block_c()) *
+                        ceil_div<int64_t>(p.filter_width, t->s) * ceil_div<int64_t>(p.filter_height, t->r_threads);
+  const int64_t wanted = std::clamp<int64_t>(kLeastBlocks / tiles, 1, kMostGroups);
+  const int64_t images = std::min<int64_t>(wanted, p.batch);
+  const int64_t chunks = ceil_div<int64_t>(p.out_height, t->height);
+  const int64_t rows = std::min<int64_t>(ceil_div(wanted, images), chunks);
+  t->grouped = images * rows > 1;
+  t->images_per_group = static_cast<int>(ceil_div(p.batch, images));
+  t->rows_per_group = static_cast<int>(ceil_div(chunks, rows) * t->height);
+}
+
+/// Any sizes: rows in as many groups as make enough blocks.
+BackwardFilterGpuParameters generic_parameters(Halide::Func result, const Halide::RDom &pixels) {
+  BackwardFilterGpuParameters t;
+  const auto tensor = result.output_buffer();
+  const Halide::Expr tiles = ceil_div<Halide::Expr>(tensor.dim(0).extent(), t.block_k()) *
+                             ceil_div<Halide::Expr>(tensor.dim(1).extent(), t.block_c()) * tensor.dim(2).extent() *
+                             tensor.dim(3).extent();
+  const Halide::Expr wanted = Halide::clamp(kLeastBlocks / Halide::max(tiles, 1), 1, kMostGroups);
+  t.grouped = true;
+  t.rows_per_group = Halide::max(ceil_div<Halide::Expr>(pixels.y.extent(), wanted), 1);
+  t.images_per_group = Halide::max(pixels.z.extent(), 1);
+  return t;
+}
+
+}  // namespace
+
+BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result,
+                                                           const Halide::RDom &pixels) {
+  if (!key.problem) return generic_parameters(result, pixels);
+  const Conv2dProblem &problem = *key.problem;
+  BackwardFilterGpuParameters t;
+  t.stride_width = static_cast<int>(problem.stride_width);
+  t.stride_height = static_cast<int>(problem.stride_height);
+  t.dilation_width = static_cast<int>(problem.dilation_width);
+  t.dilation_height = static_cast<int>(problem.dilation_height);
+  choose_register_tile(problem, &t);
+  choose_threads(problem, &t);
+  choose_pixels(problem, &t);
+  choose_groups(problem, &t);
+  t.vectorized_result = problem.out_channels % 4 == 0;
+  t.vectorized_d_dst = problem.out_channels % t.block_k() == 0 && t.block_k() % 4 == 0;
+  t.vectorized_src = problem.in_channels % t.block_c() == 0 && t.block_c() % 4 == 0;
+  return t;
+}
+
+}  // namespace halconv::schedules

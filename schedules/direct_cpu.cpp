@@ -1,0 +1,145 @@
+#include "direct_cpu.h"
+
+#include <algorithm>
+#include <string>
+
+#include "direct_cpu_parameters.h"
+
+namespace halconv::schedules {
+namespace {
+
+using generators::Convolution;
+using Halide::Expr;
+using Halide::Func;
+using Halide::RVar;
+using Halide::Stage;
+using Halide::TailStrategy;
+using Halide::Var;
+using Halide::VarOrRVar;
+
+/// Loops of one part; names of their own, because Halide finds a compute_at level by name over all stages of the result.
+struct Loops {
+  explicit Loops(const ResultPart &part)
+      : suffix(part.update == kPureDefinition ? "" : std::to_string(part.update)),
+        channel_task("channel_task" + suffix),
+        channel_block("channel_block" + suffix),
+        channel("channel" + suffix),
+        vector("vector" + suffix),
+        lane("lane" + suffix),
+        row_task(pixel("row_task", part.y)),
+        row(pixel("row", part.y)),
+        row_tile(pixel("row_tile", part.y)),
+        tile_y(pixel("tile_y", part.y)),
+        column_tile(pixel("column_tile", part.x)),
+        tile_x(pixel("tile_x", part.x)) {}
+
+  std::string suffix;
+  Var channel_task, channel_block, channel, vector, lane;
+  VarOrRVar row_task, row, row_tile, tile_y, column_tile, tile_x;
+
+ private:
+  VarOrRVar pixel(const std::string &name, const VarOrRVar &like) const {
+    return like.is_rvar ? VarOrRVar(RVar(name + suffix)) : VarOrRVar(Var(name + suffix));
+  }
+};
+
+/// Rows and columns that a part computes; nothing for a generic kernel.
+struct Extents {
+  std::optional<int64_t> columns, rows;
+};
+
+Extents extents_of(const KernelKey &key, const ResultPart &part) {
+  if (part.update != kPureDefinition) {
+    return {Halide::Internal::as_const_int(part.x.rvar.extent()), Halide::Internal::as_const_int(part.y.rvar.extent())};
+  }
+  if (!key.problem) return {};
+  const DirectShape shape = direct_shape(key);
+  return {shape.columns, shape.rows};
+}
+
+/// The accumulators: vectors x width x height registers, live from the first product to the last.
+void schedule_accumulators(const DirectCpuParameters &p, int lanes, Func sum, const Halide::RDom &taps) {
+  const Var channel = sum.args()[0], x = sum.args()[1], y = sum.args()[2], n = sum.args()[3];
+  const Var vector("vector"), lane("lane");
+  sum.bound_extent(channel, p.vectors * lanes).bound_extent(x, p.width).bound_extent(y, p.height);
+  sum.split(channel, vector, lane, lanes).reorder(lane, vector, x, y).vectorize(lane).unroll(vector).unroll(x).unroll(y);
+  sum.update()
+      .split(channel, vector, lane, lanes)
+      .reorder(lane, vector, x, y, taps.x, taps.y, taps.z, n)
+      .vectorize(lane)
+      .unroll(vector)
+      .unroll(x)
+      .unroll(y);
+  if (p.unroll > 1) sum.update().unroll(taps.x, p.unroll);
+}
+
+/// A task's part of the image, with the zeros around it.
+void schedule_padded(Func padded, const Expr &channels, int lanes) {
+  const Var channel = padded.args()[0], x = padded.args()[1];
+  const std::optional<int64_t> known = Halide::Internal::as_const_int(channels);
+  if (known && *known < lanes) {
+    padded.reorder(channel, x).unroll(channel).vectorize(x, lanes, TailStrategy::RoundUp);
+    return;
+  }
+  padded.vectorize(channel, lanes, TailStrategy::GuardWithIf);
+  // One cache line more than the channels: pixels a power of two apart would all fall into the same few sets of L1.
+  if (!known || *known % 256 == 0) padded.align_storage(channel, channels + 16);
+}
+
+void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, const ResultPart &part) {
+  const int lanes = key.target.natural_vector_size<float>();
+  const Loops loops(part);
+  const Var c = result.args()[0], n = result.args()[3];
+  Stage stage = part.update == kPureDefinition ? Stage(result) : result.update(part.update);
+  const Extents extents = extents_of(key, part);
+  if (extents.columns) {
+    p.width = static_cast<int>(std::min<int64_t>(p.width, *extents.columns));
+    p.height = static_cast<int>(std::min<int64_t>(p.height, *extents.rows));
+    p.rows_per_task = static_cast<int>(std::min<int64_t>(p.rows_per_task, *extents.rows));
+  }
+  const Convolution &convolution = part.convolution;
+  // A phase without taps stores zeros: a register tile would only be more code.
+  if (Halide::Internal::is_const_zero(convolution.reduction.y.extent() * convolution.reduction.z.extent())) {
+    p.width = p.height = 1;
+  }
+  // A pure definition may compute pixels twice at the edge of a known shape; elsewhere the tile must not leave the result.
+  const bool may_shift = extents.columns && part.update == kPureDefinition;
+  const TailStrategy tail = may_shift ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
+  stage.split(c, loops.channel_block, loops.channel, p.vectors * lanes, TailStrategy::GuardWithIf)
+      .split(loops.channel_block, loops.channel_task, loops.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf)
+      .split(loops.channel, loops.vector, loops.lane, lanes, TailStrategy::GuardWithIf)
+      .split(part.x, loops.column_tile, loops.tile_x, p.width, tail)
+      .split(part.y, loops.row_task, loops.row, p.rows_per_task, tail)
+      .split(loops.row, loops.row_tile, loops.tile_y, p.height, tail)
+      .reorder({loops.lane, loops.vector, loops.tile_x, loops.tile_y, loops.column_tile, loops.row_tile,
+                loops.channel_block, loops.channel_task, loops.row_task, n})
+      .vectorize(loops.lane)
+      .unroll(loops.vector)
+      .unroll(loops.tile_x)
+      .unroll(loops.tile_y)
+      .parallel(n)
+      .parallel(loops.row_task)
+      .parallel(loops.channel_task);
+  Func(convolution.sum).compute_at(Halide::LoopLevel(result, loops.column_tile));
+  schedule_accumulators(p, lanes, convolution.sum, convolution.reduction);
+  // Accumulators of a guarded tail read pixels beyond the result, which only a copy has.
+  const bool exact = extents.columns && *extents.columns % p.width == 0 && *extents.rows % p.rows_per_task == 0 &&
+                     p.rows_per_task % p.height == 0;
+  if (convolution.inside && (may_shift || exact)) return;
+  Func padded = convolution.padded;
+  padded.compute_at(result, loops.channel_task);
+  schedule_padded(padded, convolution.reduction.x.extent(), lanes);
+}
+
+}  // namespace
+
+int direct_cpu_block(const KernelKey &key) {
+  return direct_cpu_parameters(key).vectors * key.target.natural_vector_size<float>();
+}
+
+void schedule_direct_cpu(const KernelKey &key, Func result, const std::vector<ResultPart> &parts) {
+  const DirectCpuParameters parameters = direct_cpu_parameters(key);
+  for (const ResultPart &part : parts) schedule_part(key, parameters, result, part);
+}
+
+}  // namespace halconv::schedules

@@ -1,0 +1,56 @@
+#include "direct_cpu_parameters.h"
+
+#include <algorithm>
+
+#include "halconv/backward_input_phase.h"
+#include "halconv/kernel_name.h"
+#include "tuned_table.h"
+
+namespace halconv::schedules {
+namespace {
+
+/// The longest axis of backward_input's phases, and the most taps of any.
+BackwardInputPhase largest_phase(const std::vector<BackwardInputPhase> &phases) {
+  BackwardInputPhase largest = phases.front();
+  for (const BackwardInputPhase &phase : phases) largest.taps = std::max(largest.taps, phase.taps);
+  return largest;
+}
+
+DirectShape backward_input_shape(const Conv2dProblem &p) {
+  const BackwardInputPhase rows = largest_phase(
+      backward_input_phases(p.in_height, p.filter_height, p.stride_height, p.dilation_height, p.pad_top));
+  const BackwardInputPhase columns = largest_phase(
+      backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left));
+  return {p.out_channels, p.in_channels, rows.rows, columns.rows, rows.taps, columns.taps, 1, 1, p.batch};
+}
+
+}  // namespace
+
+DirectShape direct_shape(const KernelKey &key) {
+  const Conv2dProblem &p = *key.problem;
+  if (key.operation == kBackwardInput) return backward_input_shape(p);
+  return {p.in_channels,  p.out_channels, p.out_height,   p.out_width, p.filter_height,
+          p.filter_width, p.stride_height, p.stride_width, p.batch};
+}
+
+DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
+  DirectCpuParameters p = estimate_direct_cpu_parameters(key);
+  std::optional<TunedRow> row = find_tuned_row(key);
+  if (!row) return p;
+  constexpr int kMost = 1 << 16;
+  const int most_columns = key.problem ? static_cast<int>(std::min<int64_t>(direct_shape(key).columns, kMost)) : kMost;
+  const int most_rows = key.problem ? static_cast<int>(std::min<int64_t>(direct_shape(key).rows, kMost)) : kMost;
+  row->read("vectors", 1, 16, &p.vectors);
+  row->read("width", 1, most_columns, &p.width);
+  row->read("height", 1, most_rows, &p.height);
+  row->read("unroll", 1, 16, &p.unroll);
+  row->read("rows_per_task", 1, kMost, &p.rows_per_task);
+  row->read("blocks_per_task", 1, kMost, &p.blocks_per_task);
+  row->check_all_read();
+  if (const int tile = p.vectors * p.width * p.height; tile > 64) {
+    row->fail("vectors * width * height is " + std::to_string(tile) + ", expected at most 64");
+  }
+  return p;
+}
+
+}  // namespace halconv::schedules

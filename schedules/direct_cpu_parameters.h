@@ -1,0 +1,38 @@
+/// The numbers of the direct convolution's loop nest on a CPU.
+#ifndef HALCONV_SCHEDULES_DIRECT_CPU_PARAMETERS_H_
+#define HALCONV_SCHEDULES_DIRECT_CPU_PARAMETERS_H_
+
+#include "kernel_schedule.h"
+
+namespace halconv::schedules {
+
+struct DirectCpuParameters {
+  int vectors = 1;            ///< register tile: vectors of result channels ...
+  int width = 1, height = 1;  ///< ... times columns times rows of the result
+  int unroll = 1;             ///< channels summed per iteration of the innermost loop
+  int rows_per_task = 1;      ///< rows of the result that one task computes
+  int blocks_per_task = 1;    ///< blocks of `vectors` that one task computes
+};
+
+/// What the loop nest computes: forward's convolution, or the largest phase of backward_input's.
+struct DirectShape {
+  int64_t reduced_channels, result_channels;
+  int64_t rows, columns;            ///< of the result
+  int64_t tap_rows, tap_columns;    ///< of the filter
+  int64_t stride_rows, stride_columns;  ///< from one pixel of the result to the next in the image
+  int64_t batch;
+};
+
+/// The shape of a specialised kernel's loop nest.
+DirectShape direct_shape(const KernelKey &key);
+
+/// The tuned row where there is one, else the heuristic's choice. Throws Halide::CompileError if the row does not fit the
+/// problem.
+DirectCpuParameters direct_cpu_parameters(const KernelKey &key);
+
+/// The heuristic's choice: the numbers of least estimated time.
+DirectCpuParameters estimate_direct_cpu_parameters(const KernelKey &key);
+
+}  // namespace halconv::schedules
+
+#endif  // HALCONV_SCHEDULES_DIRECT_CPU_PARAMETERS_H_

@@ -1,0 +1,101 @@
+#include "direct_gpu_parameters.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace halconv::schedules {
+namespace {
+
+constexpr int64_t kSharedFloats = 48 * 1024 / 4;  // a block's limit without opting in to more
+constexpr int kThreads = 128;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// A convolution in the terms of its result.
+struct Extents {
+  int64_t channels, reduced, width, height;
+};
+
+Extents forward_extents(const Conv2dProblem &p, DirectGpuParameters *parameters) {
+  parameters->stride_width = static_cast<int>(p.stride_width);
+  parameters->stride_height = static_cast<int>(p.stride_height);
+  parameters->dilation_width = static_cast<int>(p.dilation_width);
+  parameters->dilation_height = static_cast<int>(p.dilation_height);
+  parameters->filter_width = static_cast<int>(p.filter_width);
+  parameters->filter_height = static_cast<int>(p.filter_height);
+  return {p.out_channels, p.in_channels, p.out_width, p.out_height};
+}
+
+/// Those of the largest phase.
+Extents backward_input_extents(const Conv2dProblem &p, DirectGpuParameters *parameters) {
+  const int64_t common_width = std::gcd(p.stride_width, p.dilation_width);
+  const int64_t common_height = std::gcd(p.stride_height, p.dilation_height);
+  parameters->dilation_width = static_cast<int>(p.dilation_width / common_width);
+  parameters->dilation_height = static_cast<int>(p.dilation_height / common_height);
+  parameters->filter_width = static_cast<int>(ceil_div(p.filter_width * common_width, p.stride_width));
+  parameters->filter_height = static_cast<int>(ceil_div(p.filter_height * common_height, p.stride_height));
+  return {p.in_channels, p.out_channels, ceil_div(p.in_width, p.stride_width), ceil_div(p.in_height, p.stride_height)};
+}
+
+/// Pixels of a thread: at most 8, most of them in a row, as few as can be outside the image.
+void choose_pixels(const Extents &e, DirectGpuParameters *p) {
+  p->width = static_cast<int>(std::min<int64_t>(e.width, 8));
+  for (int width = p->width; width >= 5; --width) {
+    if (ceil_div(e.width, width) * width < ceil_div(e.width, p->width) * p->width) p->width = width;
+  }
+  p->height = static_cast<int>(std::min<int64_t>(e.height, std::max(1, 8 / p->width)));
+}
+
+void choose_threads(const Extents &e, DirectGpuParameters *p) {
+  p->channels = e.channels <= 4 ? 4 : 8;
+  p->channel_threads = 1;
+  while (p->channel_threads < 8 && p->channel_threads * p->channels < e.channels) p->channel_threads *= 2;
+  const int pixel_threads = kThreads / p->channel_threads;
+  p->column_threads = 1;
+  while (p->column_threads < 4 && p->column_threads * p->width < e.width) p->column_threads *= 2;
+  p->row_threads = pixel_threads / p->column_threads;
+  while (p->row_threads > 1 && (p->row_threads / 2) * p->height >= e.height && p->threads() > 32) p->row_threads /= 2;
+}
+
+/// The largest divisor of the reduced channels that is at most `limit`.
+int largest_divisor(int64_t reduced, int64_t limit) {
+  int64_t divisor = std::max<int64_t>(1, std::min(limit, reduced));
+  while (reduced % divisor != 0) --divisor;
+  return static_cast<int>(divisor);
+}
+
+void choose_chunk(const Extents &e, DirectGpuParameters *p) {
+  const int64_t accumulators = int64_t{p->threads()} * p->channels * p->width * p->height;
+  const int64_t pixels = int64_t{p->staged_width(p->filter_width)} * p->staged_height(p->filter_height);
+  p->staged_by_tap = false;
+  if (e.reduced <= 16 && e.reduced * pixels <= kSharedFloats) {
+    p->chunk = static_cast<int>(e.reduced);
+  } else {
+    const int64_t wanted = p->filter_width * p->filter_height == 1 ? 32 : 16;
+    p->chunk = largest_divisor(e.reduced, std::min(wanted, (kSharedFloats - accumulators) / pixels));
+    if (p->chunk < 8 && e.reduced >= 8) {
+      p->staged_by_tap = true;
+      p->chunk = largest_divisor(
+          e.reduced, std::min<int64_t>(32, (kSharedFloats - accumulators) / (p->block_width() * p->block_height())));
+    }
+  }
+  p->chunks = static_cast<int>(e.reduced / p->chunk);
+  p->unrolled_chunk = largest_divisor(p->chunk, 4);
+}
+
+}  // namespace
+
+DirectGpuParameters direct_gpu_parameters(const KernelKey &key) {
+  DirectGpuParameters parameters;
+  if (!key.problem) return parameters;
+  const Extents extents = key.operation == "conv2d_forward" ? forward_extents(*key.problem, &parameters)
+                                                            : backward_input_extents(*key.problem, &parameters);
+  choose_pixels(extents, &parameters);
+  choose_threads(extents, &parameters);
+  choose_chunk(extents, &parameters);
+  parameters.vectorized_result = extents.channels % 4 == 0;
+  parameters.vectorized_chunk = extents.reduced % 4 == 0 && parameters.chunk % 4 == 0;
+  return parameters;
+}
+
+}  // namespace halconv::schedules

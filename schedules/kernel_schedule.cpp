@@ -1,0 +1,40 @@
+#include "kernel_schedule.h"
+
+#include "backward_filter_cpu.h"
+#include "backward_filter_gpu.h"
+#include "direct_cpu.h"
+#include "direct_gpu.h"
+#include "reorder_filter_cpu.h"
+#include "reorder_filter_gpu.h"
+
+namespace halconv::schedules {
+
+int direct_block(const KernelKey &key) {
+  return key.target.has_gpu_feature() ? direct_gpu_block(key) : direct_cpu_block(key);
+}
+
+void schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts) {
+  if (key.target.has_gpu_feature()) {
+    schedule_direct_gpu(key, result, parts);
+  } else {
+    schedule_direct_cpu(key, result, parts);
+  }
+}
+
+void schedule_backward_filter(const KernelKey &key, Halide::Func result, const generators::FilterGradient &gradient) {
+  if (key.target.has_gpu_feature()) {
+    schedule_backward_filter_gpu(key, result, gradient);
+  } else {
+    schedule_backward_filter_cpu(key, result, gradient);
+  }
+}
+
+void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous) {
+  if (target.has_gpu_feature()) {
+    schedule_reorder_filter_gpu(packed, contiguous);
+  } else {
+    schedule_reorder_filter_cpu(target, packed, contiguous);
+  }
+}
+
+}  // namespace halconv::schedules

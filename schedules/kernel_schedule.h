@@ -1,0 +1,53 @@
+/// What a schedule is chosen by, and the schedules' interface to the generators.
+#ifndef HALCONV_SCHEDULES_KERNEL_SCHEDULE_H_
+#define HALCONV_SCHEDULES_KERNEL_SCHEDULE_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "Halide.h"
+#include "conv2d_algorithm.h"
+#include "halconv/conv2d_problem.h"
+
+namespace halconv::schedules {
+
+/// Which kernel is asked for.
+struct KernelKey {
+  std::string operation;                 ///< "conv2d_forward", ...
+  std::optional<Conv2dProblem> problem;  ///< nothing: generic
+  Halide::Target target;
+  std::string table;  ///< file of tuned rows; empty: heuristic only
+};
+
+inline constexpr int kPureDefinition = -1;
+
+/// A definition of the result and the convolution it takes its values from: the whole result (the pure definition), or
+/// one phase of a strided backward_input (an update over that phase's columns and rows).
+struct ResultPart {
+  int update = kPureDefinition;
+  Halide::VarOrRVar x, y;
+  generators::Convolution convolution;
+  Halide::Func filter;  ///< the unblocked filter that the convolution reads
+};
+
+/// Result channels in a block of the filter that schedule_direct's kernel will read.
+int direct_block(const KernelKey &key);
+
+/// Schedules forward and backward_input: a register tile of result channels times pixels accumulates over all taps
+/// while the filter streams by, one block of result channels at a time.
+void schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts);
+
+/// Schedules backward_filter: a register tile of the filter accumulates over pixels.
+void schedule_backward_filter(const KernelKey &key, Halide::Func result, const generators::FilterGradient &gradient);
+
+/// Schedules reorder_filter_*, a copy; `contiguous` is the dimension of `packed` along which the filter has stride 1.
+void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous);
+
+/// Schedules a gradient that propagate_adjoints derived, whatever stages it consists of: vectors over the innermost
+/// dimension and threads over the outermost.
+void schedule_autodiff(const Halide::Target &target, Halide::Func result);
+
+}  // namespace halconv::schedules
+
+#endif  // HALCONV_SCHEDULES_KERNEL_SCHEDULE_H_

@@ -1,0 +1,96 @@
+"""CUDA kernels as ptxas assembles them: resources, and instructions as nvdisasm shows them."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+from loops import Instruction
+
+_INSTRUCTION = re.compile(r"/\*[0-9a-f]{4,6}\*/\s+(?:\{\s*)?(?:@!?U?P[0-9T]+\s+)?([A-Z][A-Z0-9_.]*)\s*([^;]*);")
+_LABEL = re.compile(r"(\.L_[\w.$]+):")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One entry function for one architecture."""
+
+    name: str
+    registers: int  # per thread
+    spilled_bytes: int  # stores and loads
+    code: list[Instruction]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How Halide's host code launches a kernel."""
+
+    kernel: str
+    threads: int  # per block
+    shared_bytes: int  # per block
+
+
+def launches(stmt: pathlib.Path) -> list[Launch]:
+    """The launches in lowered Halide code. Sizes that are not constants fail: no launch needs to compute its block."""
+    text = stmt.read_text(errors="replace")
+    found = []
+    # halide_cuda_run(context, "kernel", blocks x, y, z, threads x, y, z, shared bytes, (void *)make_struct(...
+    for match in re.finditer(r'halide_cuda_run\([^"\n]*"(\w+)", (.*?), \(void \*\)make_struct', text):
+        *_, x, y, z, shared = match[2].split(", ")
+        found.append(Launch(match[1], int(x) * int(y) * int(z), int(shared)))
+    return found
+
+
+def is_multiply_add(instruction: Instruction) -> bool:
+    return instruction.mnemonic.split(".")[0] == "FFMA"
+
+
+def _integer(pattern: str, text: str) -> int:
+    match = re.search(pattern, text)
+    return int(match[1]) if match else 0
+
+
+def _code(nvdisasm: str, cubin: pathlib.Path) -> dict[str, list[Instruction]]:
+    """The instructions of each entry function, without the padding behind them."""
+    listing = subprocess.run([nvdisasm, "-c", str(cubin)], capture_output=True, text=True, check=True).stdout
+    functions: dict[str, list[Instruction]] = {}
+    name = label = None
+    for line in listing.splitlines():
+        if match := re.match(r"\s*\.section\s+(\S+?),", line):
+            name = match[1].removeprefix(".text.") if match[1].startswith(".text.") else None
+        elif match := _LABEL.match(line.strip()):
+            label = match[1]
+        elif (match := _INSTRUCTION.search(line)) and name and match[1] != "NOP":
+            target = re.search(r"\((\.L_[\w.$]+)\)", match[2]) if match[1].startswith("BRA") else None
+            functions.setdefault(name, []).append(
+                Instruction(match[1], match[2].strip(), line.strip(), label, target[1] if target else None))
+            label = None
+    return functions
+
+
+def read_ptx(path: pathlib.Path) -> str:
+    """Halide ends the text with a NUL byte."""
+    return path.read_bytes().rstrip(b"\0").decode()
+
+
+def assemble(ptxas: str, nvdisasm: str, ptx: str, architecture: str) -> list[Kernel]:
+    """The kernels of a PTX module for e.g. "sm_80"."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, cubin = pathlib.Path(folder, "kernels.ptx"), pathlib.Path(folder, "kernels.cubin")
+        source.write_text(ptx)
+        done = subprocess.run([ptxas, "-v", f"-arch={architecture}", "-O3", str(source), "-o", str(cubin)],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        code = _code(nvdisasm, cubin)
+    kernels = []
+    for match in re.finditer(r"Compiling entry function '(\S+?)'.*?\n(.*?)(?=ptxas info\s+: Compiling|\Z)", done.stderr,
+                             re.DOTALL):
+        name, report = match[1], match[2]
+        kernels.append(Kernel(name, _integer(r"Used (\d+) registers", report),
+                              _integer(r"(\d+) bytes spill stores", report) +
+                              _integer(r"(\d+) bytes spill loads", report), code[name]))
+    assert kernels, done.stderr
+    return kernels

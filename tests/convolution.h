@@ -1,0 +1,224 @@
+/// One operation on one problem, run through the C ABI and judged by the reference.
+#ifndef HALCONV_TESTS_CONVOLUTION_H_
+#define HALCONV_TESTS_CONVOLUTION_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "halconv/conv2d_problem.h"
+#include "halconv/halconv.h"
+#include "halconv/kernel_name.h"
+#include "reference.h"
+#include "test_tensor.h"
+
+namespace halconv::testing {
+
+inline Shape input_shape(const Conv2dProblem &p) { return {p.batch, p.in_height, p.in_width, p.in_channels}; }
+inline Shape filter_shape(const Conv2dProblem &p) {
+  return {p.filter_height, p.filter_width, p.in_channels / p.groups, p.out_channels};
+}
+inline Shape output_shape(const Conv2dProblem &p) { return {p.batch, p.out_height, p.out_width, p.out_channels}; }
+
+/// The problem that `line` states. A line that states none fails the test.
+inline Conv2dProblem parse_problem(std::string_view line) {
+  const ParseResult<SuiteEntry> entry = parse_suite_entry(line);
+  EXPECT_TRUE(entry.value) << line << ":" << entry.error.column << ": " << entry.error.message;
+  return entry.value ? entry.value->problem : Conv2dProblem{};
+}
+
+inline halconv_operation operation_of(const KernelName &kernel) {
+  if (kernel.operation == kForward) return HALCONV_FORWARD;
+  return kernel.operation == kBackwardInput ? HALCONV_BACKWARD_INPUT : HALCONV_BACKWARD_FILTER;
+}
+
+/// TensorFlow's attributes of the problem. Nothing where rows or columns that a further output would read stay unread:
+/// no padding says that.
+inline std::optional<halconv_conv2d_attributes> attributes_of(const Conv2dProblem &p) {
+  if (-p.pad_bottom() >= p.stride_height || -p.pad_right() >= p.stride_width) return std::nullopt;
+  halconv_conv2d_attributes attributes{};
+  attributes.strides[0] = p.stride_height;
+  attributes.strides[1] = p.stride_width;
+  attributes.dilations[0] = p.dilation_height;
+  attributes.dilations[1] = p.dilation_width;
+  attributes.padding = HALCONV_EXPLICIT;
+  attributes.explicit_paddings[0][0] = p.pad_top;
+  attributes.explicit_paddings[0][1] = std::max<int64_t>(0, p.pad_bottom());
+  attributes.explicit_paddings[1][0] = p.pad_left;
+  attributes.explicit_paddings[1][1] = std::max<int64_t>(0, p.pad_right());
+  return attributes;
+}
+
+inline ::testing::AssertionResult ok(const halconv_status &status) {
+  if (status.code == HALCONV_OK) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "status " << status.code << ": " << status.message;
+}
+
+struct PlanDeleter {
+  void operator()(halconv_plan *plan) const { halconv_plan_destroy(plan); }
+};
+using Plan = std::unique_ptr<halconv_plan, PlanDeleter>;
+
+/// A plan, or null after a failure of the test.
+inline Plan create_plan(halconv_operation operation, const Conv2dProblem &problem, const halconv_execution &execution) {
+  halconv_plan *plan = nullptr;
+  EXPECT_TRUE(ok(halconv_plan_create(operation, to_string(problem).c_str(), &execution, HALCONV_HOST, &plan)));
+  return Plan(plan);
+}
+
+enum class Fill { kExactIntegers, kReals };
+
+/// The operands of one operation, read-only against a protected page, with the sums that they give.
+class Convolution {
+ public:
+  Convolution(halconv_operation operation, const Conv2dProblem &problem, Fill fill, Guard guard)
+      : operation_(operation),
+        problem_(problem),
+        guard_(guard),
+        first_(operation == HALCONV_BACKWARD_INPUT ? filter_shape(problem) : input_shape(problem), guard),
+        second_(operation == HALCONV_FORWARD ? filter_shape(problem) : output_shape(problem), guard) {
+    std::mt19937 random(test_seed());
+    const int64_t limit = exact_integer_limit(longest_sum());
+    EXPECT_GT(limit, 0) << "the sums are too long to be exact in float";
+    for (GuardedTensor *operand : {&first_, &second_}) {
+      if (fill == Fill::kExactIntegers) fill_integers(operand->values(), limit, random);
+      if (fill == Fill::kReals) fill_reals(operand->values(), random);
+      operand->make_read_only();
+    }
+  }
+
+  halconv_operation operation() const { return operation_; }
+  const Conv2dProblem &problem() const { return problem_; }
+  halconv_tensor first() const { return first_.view(); }
+  halconv_tensor second() const { return second_.view(); }
+  halconv_tensor filter() const { return operation_ == HALCONV_FORWARD ? second_.view() : first_.view(); }
+
+  /// A result that nobody has written.
+  GuardedTensor make_result() const {
+    GuardedTensor result(result_shape(), guard_);
+    fill_nan(result.values());
+    return result;
+  }
+
+  halconv_status run(halconv_plan *plan, GuardedTensor *result) const {
+    const halconv_tensor a = first(), b = second();
+    halconv_tensor view = result->view();
+    return halconv_plan_run(plan, &a, &b, &view);
+  }
+
+  /// With the filter that the plan keeps.
+  halconv_status run_prepared(halconv_plan *plan, GuardedTensor *result) const {
+    const halconv_tensor a = first(), b = second();
+    halconv_tensor view = result->view();
+    const bool is_forward = operation_ == HALCONV_FORWARD;
+    return halconv_plan_run(plan, is_forward ? &a : nullptr, is_forward ? nullptr : &b, &view);
+  }
+
+  /// By TensorFlow's function, which `attributes_of(problem())` must allow.
+  halconv_status run_once(const halconv_execution &execution, GuardedTensor *result,
+                          std::string_view algorithm = "") const {
+    const halconv_conv2d_attributes attributes = attributes_of(problem_).value();
+    const halconv_tensor a = first(), b = second();
+    halconv_tensor view = result->view();
+    const bool autodiff = algorithm == kAutodiff;
+    auto *function = &halconv_conv2d;
+    if (operation_ == HALCONV_BACKWARD_INPUT) {
+      function = autodiff ? &halconv_conv2d_backprop_input_autodiff : &halconv_conv2d_backprop_input;
+    } else if (operation_ == HALCONV_BACKWARD_FILTER) {
+      function = autodiff ? &halconv_conv2d_backprop_filter_autodiff : &halconv_conv2d_backprop_filter;
+    }
+    return function(&a, &b, &attributes, &execution, &view);
+  }
+
+  /// Every element is the sum, to the bit; for operands that make the sums exact.
+  ::testing::AssertionResult is_exact(const GuardedTensor &result) const {
+    return matches(result, [](size_t) { return 0.0; });
+  }
+
+  /// Every element is within the bound on what float arithmetic may do to the sum.
+  ::testing::AssertionResult is_within_error_bound(const GuardedTensor &result) const {
+    return matches(result, [&](size_t element) { return reference::error_bound(expected(), element); });
+  }
+
+  /// What a failure needs to be seen again.
+  std::string repro(std::string_view kernel) const {
+    return "reproduce: HALCONV_TEST_SEED=" + std::to_string(test_seed()) + " kernel " + std::string(kernel) +
+           " problem " + to_string(problem_) + ", protected page " + testing::to_string(guard_) + " the tensors";
+  }
+
+ private:
+  Shape result_shape() const {
+    if (operation_ == HALCONV_FORWARD) return output_shape(problem_);
+    return operation_ == HALCONV_BACKWARD_INPUT ? input_shape(problem_) : filter_shape(problem_);
+  }
+
+  int64_t longest_sum() const {
+    const Conv2dProblem &p = problem_;
+    if (operation_ == HALCONV_BACKWARD_FILTER) return p.batch * p.out_height * p.out_width;
+    const int64_t channels = operation_ == HALCONV_FORWARD ? p.in_channels : p.out_channels;
+    return p.filter_height * p.filter_width * channels / p.groups;
+  }
+
+  const reference::Sums &expected() const {
+    if (!expected_) {
+      const float *const a = first_.values().data(), *const b = second_.values().data();
+      if (operation_ == HALCONV_FORWARD) expected_ = reference::forward(problem_, a, b);
+      if (operation_ == HALCONV_BACKWARD_INPUT) expected_ = reference::backward_input(problem_, a, b);
+      if (operation_ == HALCONV_BACKWARD_FILTER) expected_ = reference::backward_filter(problem_, a, b);
+    }
+    return *expected_;
+  }
+
+  template <typename Bound>
+  ::testing::AssertionResult matches(const GuardedTensor &result, Bound bound) const {
+    const std::span<const float> values = result.values();
+    size_t wrong = 0, first_wrong = 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double error = std::abs(static_cast<double>(values[i]) - expected().value[i]);
+      if (error <= bound(i)) continue;  // false for NaN
+      if (wrong++ == 0) first_wrong = i;
+    }
+    if (wrong == 0) return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << wrong << " of " << values.size() << " elements are wrong, the first at "
+                                         << coordinates(first_wrong) << ": " << values[first_wrong] << ", expected "
+                                         << expected().value[first_wrong] << " +- " << bound(first_wrong);
+  }
+
+  std::string coordinates(size_t element) const {
+    const Shape shape = result_shape();
+    std::string text;
+    for (size_t i = shape.size(); i-- > 0;) {
+      const auto extent = static_cast<size_t>(shape[i]);
+      text = std::to_string(element % extent) + (text.empty() ? "" : ", ") + text;
+      element /= extent;
+    }
+    return "[" + text + "]";
+  }
+
+  halconv_operation operation_;
+  Conv2dProblem problem_;
+  Guard guard_;
+  GuardedTensor first_, second_;
+  mutable std::optional<reference::Sums> expected_;
+};
+
+inline ::testing::AssertionResult same_bits(const GuardedTensor &a, const GuardedTensor &b) {
+  const std::span<const float> left = a.values(), right = b.values();
+  for (size_t i = 0; i < left.size(); ++i) {
+    if (std::memcmp(&left[i], &right[i], sizeof(float)) != 0) {
+      return ::testing::AssertionFailure() << "element " << i << " differs: " << left[i] << " and " << right[i];
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+}  // namespace halconv::testing
+
+#endif  // HALCONV_TESTS_CONVOLUTION_H_

@@ -1,0 +1,264 @@
+/// Which kernel runs: by the machine, the caller's wish, the environment and the problem; and what explain says of it.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convolution.h"
+#include "halconv/halconv.h"
+#include "halconv/kernel_name.h"
+#include "halconv/targets.h"
+#include "required_target.h"
+
+namespace halconv::testing {
+namespace {
+
+/// Sets an environment variable, or with null removes it, until the end of the scope.
+class ScopedEnvironment {
+ public:
+  ScopedEnvironment(const char *name, const char *value) : name_(name) {
+    if (const char *const before = std::getenv(name)) before_ = before;
+    set(value);
+  }
+  ~ScopedEnvironment() { set(before_ ? before_->c_str() : nullptr); }
+  ScopedEnvironment(const ScopedEnvironment &) = delete;
+  ScopedEnvironment &operator=(const ScopedEnvironment &) = delete;
+
+ private:
+  void set(const char *value) {
+    if (value == nullptr) unsetenv(name_);
+    if (value != nullptr) setenv(name_, value, 1);
+  }
+  const char *name_;
+  std::optional<std::string> before_;
+};
+
+std::vector<KernelName> linked_kernels() {
+  std::vector<KernelName> kernels;
+  for (int32_t i = 0; i < halconv_kernel_count(); ++i) {
+    halconv_kernel_info info{};
+    EXPECT_TRUE(ok(halconv_kernel(i, &info)));
+    const ParseResult<KernelName> name = parse_kernel_name(info.name);
+    EXPECT_TRUE(name.value) << info.name << ":" << name.error.column << ": " << name.error.message;
+    if (name.value) kernels.push_back(*name.value);
+  }
+  return kernels;
+}
+
+std::vector<std::string> linked_targets() {
+  std::vector<std::string> targets;
+  for (int32_t i = 0; i < halconv_target_count(); ++i) {
+    const char *name = nullptr;
+    char reason[HALCONV_MESSAGE_SIZE];
+    EXPECT_TRUE(ok(halconv_target(i, &name, reason, sizeof reason)));
+    targets.emplace_back(name);
+  }
+  return targets;
+}
+
+/// The best target that this machine runs kernels of on tensors of the host; HALCONV_EXPECTED_TARGET where the caller
+/// of the test knows it, as under an emulated CPU.
+std::string best_cpu_target() {
+  if (const char *const expected = std::getenv("HALCONV_EXPECTED_TARGET")) return expected;
+  for (const std::string &name : linked_targets()) {
+    const TargetInfo *const target = find_target(name);
+    if (target->kind == TargetKind::kCpu && missing_cpu_feature(*target).empty()) return name;
+  }
+  return "";
+}
+
+/// No kernel was generated for it.
+const Conv2dProblem kUnusual = parse_problem("mb1ic7ih11iw5oc9oh4ow6kh3kw2sh3sw1ph1pw1dh1dw0");
+
+TEST(Machine, RunsTheTargetsThatItHasTo) {
+  for (const std::string &target : targets_of_environment("HALCONV_REQUIRED_TARGETS")) {
+    EXPECT_EQ(unavailable_reason(target), "") << target;
+  }
+}
+
+TEST(Machine, LacksTheTargetsThatItCannotRun) {
+  for (const std::string &target : targets_of_environment("HALCONV_UNAVAILABLE_TARGETS")) {
+    EXPECT_NE(unavailable_reason(target), "") << target;
+  }
+}
+
+class DispatchTest : public ::testing::Test {
+ protected:
+  /// The kernel that runs, or an empty name after a failure of the test.
+  static KernelName chosen(halconv_operation operation, const Conv2dProblem &problem,
+                           const halconv_execution &execution = {}) {
+    const Plan plan = create_plan(operation, problem, execution);
+    if (plan == nullptr) return {};
+    const ParseResult<KernelName> name = parse_kernel_name(halconv_plan_kernel(plan.get()));
+    EXPECT_TRUE(name.value) << halconv_plan_kernel(plan.get());
+    return name.value.value_or(KernelName{});
+  }
+
+  static halconv_status try_create(const halconv_execution &execution, halconv_device device = HALCONV_HOST) {
+    halconv_plan *plan = nullptr;
+    const halconv_status status =
+        halconv_plan_create(HALCONV_FORWARD, to_string(kUnusual).c_str(), &execution, device, &plan);
+    halconv_plan_destroy(plan);
+    return status;
+  }
+
+  static std::string explanation(halconv_operation operation, const Conv2dProblem &problem,
+                                 const halconv_execution &execution = {}) {
+    std::string text(1 << 20, '\0');
+    EXPECT_TRUE(ok(halconv_explain(operation, to_string(problem).c_str(), &execution, HALCONV_HOST, text.data(),
+                                   text.size(), nullptr)));
+    return text.c_str();
+  }
+
+  static std::vector<std::string> lines(const std::string &text) {
+    std::vector<std::string> lines;
+    for (size_t start = 0; start < text.size();) {
+      const size_t end = std::min(text.find('\n', start), text.size());
+      lines.push_back(text.substr(start, end - start));
+      start = end + 1;
+    }
+    return lines;
+  }
+
+  static bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+
+  // What a test does not set itself must not come from outside.
+  ScopedEnvironment no_target_{"HALCONV_TARGET", nullptr};
+};
+
+TEST_F(DispatchTest, ListsLinkedTargetsBestFirst) {
+  std::vector<std::string> expected;
+  const std::vector<KernelName> kernels = linked_kernels();
+  for (const TargetInfo &target : kTargets) {
+    const auto of_target = [&](const KernelName &kernel) { return kernel.target == target.name; };
+    if (std::any_of(kernels.begin(), kernels.end(), of_target)) expected.emplace_back(target.name);
+  }
+  EXPECT_EQ(linked_targets(), expected);
+}
+
+TEST_F(DispatchTest, KernelsRunnableExactlyWhereTheirTargetIs) {
+  for (int32_t i = 0; i < halconv_kernel_count(); ++i) {
+    halconv_kernel_info info{};
+    ASSERT_TRUE(ok(halconv_kernel(i, &info)));
+    EXPECT_EQ(info.runnable != 0, unavailable_reason(info.target).empty()) << info.name;
+    EXPECT_TRUE(contains(info.name, std::string("__") + info.problem + "__" + info.dtype + "__" + info.target));
+  }
+}
+
+TEST_F(DispatchTest, TakesTheBestCpuTargetForHostTensors) {
+  for (halconv_operation operation : {HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER}) {
+    EXPECT_EQ(chosen(operation, kUnusual).target, best_cpu_target());
+  }
+}
+
+TEST_F(DispatchTest, TakesEachForcedTarget) {
+  for (const std::string &target : linked_targets()) {
+    halconv_execution execution{};
+    execution.target = target.c_str();
+    const std::string reason = unavailable_reason(target);
+    if (reason.empty()) {
+      EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual, execution).target, target);
+      continue;
+    }
+    const halconv_status status = try_create(execution);
+    EXPECT_EQ(status.code, HALCONV_UNAVAILABLE) << status.message;
+    EXPECT_TRUE(contains(status.message, target)) << status.message;
+    EXPECT_TRUE(contains(status.message, reason)) << status.message;
+    EXPECT_TRUE(contains(status.message, "x86_64")) << "what is available: " << status.message;
+  }
+}
+
+TEST_F(DispatchTest, TakesTheTargetOfTheEnvironment) {
+  const ScopedEnvironment environment("HALCONV_TARGET", "x86_64");
+  EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual).target, "x86_64");
+  halconv_execution execution{};
+  const std::string best = best_cpu_target();
+  execution.target = best.c_str();
+  EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual, execution).target, best) << "the argument goes before the environment";
+}
+
+TEST_F(DispatchTest, RefusesAnUnknownTargetOfTheEnvironment) {
+  const ScopedEnvironment environment("HALCONV_TARGET", "sse9");
+  const halconv_status status = try_create({});
+  EXPECT_EQ(status.code, HALCONV_INVALID_ARGUMENT);
+  EXPECT_TRUE(contains(status.message, "HALCONV_TARGET")) << status.message;
+  EXPECT_TRUE(contains(status.message, "sse9")) << status.message;
+  EXPECT_TRUE(contains(status.message, best_cpu_target())) << "what is available: " << status.message;
+}
+
+TEST_F(DispatchTest, PrefersTheKernelOfTheProblem) {
+  int checked = 0;
+  for (const KernelName &kernel : linked_kernels()) {
+    if (!kernel.problem || !kernel.algorithm.empty() || !unavailable_reason(kernel.target).empty()) continue;
+    halconv_execution execution{};
+    execution.target = kernel.target.c_str();
+    EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution)), to_string(kernel));
+    Conv2dProblem other = *kernel.problem;
+    ++other.batch;
+    const KernelName for_other = chosen(operation_of(kernel), other, execution);
+    EXPECT_NE(for_other, kernel);
+    EXPECT_EQ(for_other.target, kernel.target);
+    ++checked;
+  }
+  EXPECT_GT(checked, 0) << "no library holds a kernel of one problem";
+}
+
+TEST_F(DispatchTest, RefusesAKernelOfAnotherProblem) {
+  for (const KernelName &kernel : linked_kernels()) {
+    if (!kernel.problem || kernel.operation != kForward) continue;
+    const std::string name = to_string(kernel);
+    halconv_execution execution{};
+    execution.kernel = name.c_str();
+    const halconv_status status = try_create(execution);
+    EXPECT_NE(status.code, HALCONV_OK);
+    EXPECT_TRUE(contains(status.message, name)) << status.message;
+  }
+}
+
+TEST_F(DispatchTest, ExplainsCandidatesInTheOrderTried) {
+  for (halconv_operation operation : {HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER}) {
+    const std::string text = explanation(operation, kUnusual);
+    SCOPED_TRACE(text);
+    const std::string chosen_name = to_string(chosen(operation, kUnusual));
+    std::vector<int> ranks;
+    int chosen_lines = 0;
+    for (const std::string &line : lines(text)) {
+      const std::string name = line.substr(0, line.find_first_of(": "));
+      const ParseResult<KernelName> kernel = parse_kernel_name(name);
+      ASSERT_TRUE(kernel.value) << line;
+      EXPECT_EQ(operation_of(*kernel.value), operation) << line;
+      EXPECT_GT(line.size(), name.size() + 2) << "no reason: " << line;
+      EXPECT_EQ(contains(line.substr(name.size()), "chosen"), name == chosen_name) << line;
+      chosen_lines += name == chosen_name;
+      ranks.push_back(find_target(kernel.value->target)->rank);
+      if (find_target(kernel.value->target)->kind == TargetKind::kCpu) {
+        EXPECT_TRUE(contains(line, unavailable_reason(kernel.value->target))) << line;
+      } else {
+        EXPECT_TRUE(contains(line, "the tensors are on the host")) << line;
+      }
+    }
+    EXPECT_EQ(chosen_lines, 1);
+    EXPECT_TRUE(std::is_sorted(ranks.rbegin(), ranks.rend())) << "a worse target before a better one";
+  }
+}
+
+TEST_F(DispatchTest, ExplainsAForcedTarget) {
+  halconv_execution execution{};
+  execution.target = "x86_64";
+  const std::string text = explanation(HALCONV_FORWARD, kUnusual, execution);
+  EXPECT_TRUE(contains(text, "conv2d_forward__generic__f32__x86_64: chosen")) << text;
+}
+
+TEST_F(DispatchTest, RunsRightOnTheTargetTaken) {
+  for (halconv_operation operation : {HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER}) {
+    const Convolution convolution(operation, kUnusual, Fill::kExactIntegers, Guard::kAfter);
+    GuardedTensor result = convolution.make_result();
+    ASSERT_TRUE(ok(convolution.run_once({}, &result)));
+    EXPECT_TRUE(convolution.is_exact(result));
+  }
+}
+
+}  // namespace
+}  // namespace halconv::testing

@@ -1,0 +1,46 @@
+# Tests of the planning tool `kernel_list`, in the folder `work`: the kernels it lists, and what bad input gets.
+cmake_minimum_required(VERSION 3.28)
+file(REMOVE_RECURSE ${work})
+
+# Runs the tool on a suite of that text and checks the exit status and that its output matches every pattern after it.
+function(expect status suite_text options)
+  file(WRITE ${work}/suite.txt "${suite_text}")
+  execute_process(COMMAND ${kernel_list} kernels ${options} suite.txt WORKING_DIRECTORY ${work}
+    RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL status)
+    message(SEND_ERROR "${options}, suite \"${suite_text}\": exit status ${result}, expected ${status}:\n${output}")
+  endif()
+  foreach(pattern IN LISTS ARGN)
+    if(NOT output MATCHES "${pattern}")
+      message(SEND_ERROR "${options}, suite \"${suite_text}\": \"${pattern}\" is not in:\n${output}")
+    endif()
+  endforeach()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+set(avx2 --targets avx2)
+# A kernel for each problem and operation, the generic ones, the gradients by differentiation, the reorders: one spelling each.
+expect(0 "mb1ic8oc4ih7kh3\ng1mb1_ic8ih7_oc4oh5kh3\n" "${avx2}"
+  "^avx2 conv2d_forward__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 conv2d_forward x86-64-linux[^ ]* g1mb1_ic8oc4_ih7oh5kh3sh1ph0\n"
+  "\navx2 conv2d_backward_input__generic__f32__avx2 conv2d_backward_input x86-64-linux[^ ]* generic\n"
+  "\navx2 conv2d_backward_filter_autodiff__generic__f32__avx2 conv2d_backward_filter_autodiff x86-64-linux[^ ]*\n"
+  "\navx2 reorder_filter_forward__generic__f32__avx2 ")
+# 3 x (specialised + generic), 2 by differentiation, 2 reorders.
+string(REGEX MATCHALL "\n" lines "${output}")
+list(LENGTH lines count)
+if(NOT count EQUAL 10)
+  message(SEND_ERROR "${count} kernels, expected 10:\n${output}")
+endif()
+expect(0 "mb1ic8oc4ih7kh3" "${avx2};--batch;16;--ops;forward" "^avx2 conv2d_forward__g1mb16_ic8oc4_")
+expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}"
+  "suite.txt: g4mb1_ic8oc4_ih7oh5kh3sh1ph0 \\(grouped\\): left out: g is 4, kernels have one group")
+
+expect(1 "# comment\nmb1ic8ox4ih7kh3" "${avx2}" "^suite.txt:2:7: unknown field \"ox\", expected ")
+expect(1 "mb1ic8oc4kh3" "${avx2}" "^suite.txt:1:13: \"ih\" is missing, expected a positive number")
+expect(1 "" "${avx2};nowhere.txt" "^nowhere.txt: cannot be read")
+expect(1 "" "--targets;avx3" "--targets holds \"avx3\", expected some of cuda, opencl, avx512, avx2, x86_64")
+expect(1 "" "" "--targets is missing")
+expect(1 "" "${avx2};--ops;backward" "--ops holds \"backward\", expected some of forward, backward_input, backward_filter")
+expect(1 "" "${avx2};--batch;0" "--batch is \"0\", expected a positive number")
+expect(1 "mb1ic8oc4ih7kh3" "${avx2};--batch;2000000000" "input has more than 2147483647 elements")
+expect(1 "" "--speed;11" "unknown option --speed")

@@ -1,0 +1,165 @@
+/// Every convolution kernel of the linked libraries, by name: forced, checked to be the one that ran, and compared with
+/// the reference on its own problem, or a generic kernel on those of suites/generic_cases.txt.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "allocation_count.h"
+#include "convolution.h"
+#include "counting_allocator.h"
+#include "halconv/halconv.h"
+#include "halconv/kernel_name.h"
+#include "problem_list.h"
+#include "required_target.h"
+
+namespace halconv::testing {
+namespace {
+
+/// The linked kernels that compute a convolution; the others convert layouts for them.
+std::vector<std::string> convolution_kernels() {
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < halconv_kernel_count(); ++i) {
+    halconv_kernel_info info{};
+    if (halconv_kernel(i, &info).code == HALCONV_OK && std::string_view(info.operation).starts_with("conv2d_")) {
+      names.emplace_back(info.name);
+    }
+  }
+  return names;
+}
+
+class KernelTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    const ParseResult<KernelName> name = parse_kernel_name(GetParam());
+    ASSERT_TRUE(name.value) << GetParam() << ":" << name.error.column << ": " << name.error.message;
+    kernel_ = *name.value;
+    HALCONV_SKIP_UNLESS_RUNNABLE(kernel_.target);
+    problems_ = kernel_.problem ? std::vector{*kernel_.problem} : read_problems("generic_cases.txt");
+    ASSERT_FALSE(problems_.empty());
+  }
+
+  halconv_execution execution(int32_t threads = 0) const {
+    halconv_execution execution{};
+    execution.kernel = GetParam().c_str();
+    execution.threads = threads;
+    return execution;
+  }
+
+  Convolution convolution(const Conv2dProblem &problem, Fill fill, Guard guard = Guard::kAfter) const {
+    return Convolution(operation_of(kernel_), problem, fill, guard);
+  }
+
+  /// A plan that runs this kernel and no other.
+  Plan plan(const Conv2dProblem &problem, const halconv_execution &execution) const {
+    Plan plan = create_plan(operation_of(kernel_), problem, execution);
+    if (plan != nullptr) {
+      EXPECT_EQ(halconv_plan_kernel(plan.get()), GetParam());
+    }
+    return plan;
+  }
+
+  KernelName kernel_;
+  std::vector<Conv2dProblem> problems_;
+};
+
+TEST_P(KernelTest, IsExactOnIntegersBetweenProtectedPages) {
+  for (const Conv2dProblem &problem : problems_) {
+    for (Guard guard : {Guard::kAfter, Guard::kBefore}) {
+      const Convolution convolution = this->convolution(problem, Fill::kExactIntegers, guard);
+      SCOPED_TRACE(convolution.repro(GetParam()));
+      const Plan plan = this->plan(problem, execution());
+      ASSERT_TRUE(plan);
+      GuardedTensor result = convolution.make_result();
+      ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
+      EXPECT_TRUE(convolution.is_exact(result));
+    }
+  }
+}
+
+TEST_P(KernelTest, IsWithinTheErrorBoundOnReals) {
+  for (const Conv2dProblem &problem : problems_) {
+    const Convolution convolution = this->convolution(problem, Fill::kReals);
+    SCOPED_TRACE(convolution.repro(GetParam()));
+    const Plan plan = this->plan(problem, execution());
+    ASSERT_TRUE(plan);
+    GuardedTensor result = convolution.make_result();
+    ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
+    EXPECT_TRUE(convolution.is_within_error_bound(result));
+  }
+}
+
+TEST_P(KernelTest, GivesTheSameBitsOnAnyNumberOfThreads) {
+  for (const Conv2dProblem &problem : problems_) {
+    const Convolution convolution = this->convolution(problem, Fill::kReals);
+    SCOPED_TRACE(convolution.repro(GetParam()));
+    std::vector<GuardedTensor> results;
+    for (int32_t threads : {1, 2, 7}) {
+      const Plan plan = this->plan(problem, execution(threads));
+      ASSERT_TRUE(plan);
+      results.push_back(convolution.make_result());
+      ASSERT_TRUE(ok(convolution.run(plan.get(), &results.back())));
+      EXPECT_TRUE(same_bits(results.front(), results.back())) << threads << " threads";
+    }
+  }
+}
+
+TEST_P(KernelTest, GivesTheSameBitsOnceAsByAPlan) {
+  for (const Conv2dProblem &problem : problems_) {
+    if (!attributes_of(problem)) continue;  // only a plan can crop
+    const Convolution convolution = this->convolution(problem, Fill::kReals);
+    SCOPED_TRACE(convolution.repro(GetParam()));
+    const Plan plan = this->plan(problem, execution());
+    ASSERT_TRUE(plan);
+    GuardedTensor planned = convolution.make_result(), once = convolution.make_result();
+    ASSERT_TRUE(ok(convolution.run(plan.get(), &planned)));
+    ASSERT_TRUE(ok(convolution.run_once(execution(), &once, kernel_.algorithm)));
+    EXPECT_TRUE(same_bits(planned, once));
+  }
+}
+
+TEST_P(KernelTest, GivesTheSameBitsWithAPreparedFilter) {
+  // There the filter is the result, or read as it is.
+  if (operation_of(kernel_) == HALCONV_BACKWARD_FILTER || kernel_.algorithm == kAutodiff) return;
+  for (const Conv2dProblem &problem : problems_) {
+    const Convolution convolution = this->convolution(problem, Fill::kReals);
+    SCOPED_TRACE(convolution.repro(GetParam()));
+    const Plan plan = this->plan(problem, execution());
+    ASSERT_TRUE(plan);
+    GuardedTensor unprepared = convolution.make_result(), prepared = convolution.make_result();
+    ASSERT_TRUE(ok(convolution.run(plan.get(), &unprepared)));
+    const halconv_tensor filter = convolution.filter();
+    ASSERT_TRUE(ok(halconv_plan_prepare_filter(plan.get(), &filter)));
+    ASSERT_TRUE(ok(convolution.run_prepared(plan.get(), &prepared)));
+    EXPECT_TRUE(same_bits(unprepared, prepared));
+  }
+}
+
+TEST_P(KernelTest, AllocatesNothingFromTheSecondRunOn) {
+  for (const Conv2dProblem &problem : problems_) {
+    const Convolution convolution = this->convolution(problem, Fill::kReals);
+    SCOPED_TRACE(convolution.repro(GetParam()));
+    CountingAllocator scratch;
+    {
+      const halconv_allocator allocator = scratch.view();
+      halconv_execution execution = this->execution();
+      execution.allocator = &allocator;
+      const Plan plan = this->plan(problem, execution);
+      ASSERT_TRUE(plan);
+      GuardedTensor result = convolution.make_result();
+      ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
+      const int64_t requests = scratch.requests(), allocations = allocation_count();
+      ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
+      EXPECT_EQ(scratch.requests(), requests);
+      EXPECT_EQ(allocation_count(), allocations);
+    }
+    EXPECT_EQ(scratch.live_blocks(), 0) << scratch.live_bytes() << " bytes";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, KernelTest, ::testing::ValuesIn(convolution_kernels()),
+                         [](const auto &kernel) { return kernel.param; });
+
+}  // namespace
+}  // namespace halconv::testing

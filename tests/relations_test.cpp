@@ -1,0 +1,162 @@
+/// How the four functions follow from one another: every way to each gradient gives the reference's sums to the bit.
+#include "halconv/relations.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "convolution.h"
+#include "problem_list.h"
+#include "reference.h"
+#include "required_target.h"
+
+namespace halconv::testing {
+namespace {
+
+std::vector<std::string> linked_cpu_targets() {
+  std::vector<std::string> names;
+  for (const TargetSupport &target : targets()) {
+    if (find_target(target.name)->kind == TargetKind::kCpu) names.push_back(target.name);
+  }
+  return names;
+}
+
+/// What TensorFlow's functions can say: all but cropping.
+std::vector<Conv2dProblem> problems() {
+  std::vector<Conv2dProblem> problems = read_problems("generic_cases.txt");
+  std::erase_if(problems, [](const Conv2dProblem &problem) { return !attributes_of(problem); });
+  return problems;
+}
+
+Conv2dAttributes to_cpp(const halconv_conv2d_attributes &c) {
+  Conv2dAttributes attributes;
+  for (size_t axis = 0; axis < 2; ++axis) {
+    attributes.strides[axis] = c.strides[axis];
+    attributes.dilations[axis] = c.dilations[axis];
+    attributes.explicit_paddings[axis] = {c.explicit_paddings[axis][0], c.explicit_paddings[axis][1]};
+  }
+  attributes.padding = static_cast<Padding>(c.padding);
+  return attributes;
+}
+
+/// Small enough that the longest of the three operations' sums is exact.
+HostTensor integers(const Shape &shape, const Conv2dProblem &p, std::mt19937 *random) {
+  const int64_t longest = std::max({p.filter_height * p.filter_width * std::max(p.in_channels, p.out_channels),
+                                    p.batch * p.out_height * p.out_width});
+  HostTensor tensor(shape);
+  fill_integers(tensor.data, exact_integer_limit(longest), *random);
+  return tensor;
+}
+
+::testing::AssertionResult equals(const Result<HostTensor> &actual, const Shape &shape,
+                                  const std::vector<double> &expected) {
+  if (!actual.ok()) return ::testing::AssertionFailure() << actual.status().message();
+  if ((*actual).shape != shape) {
+    return ::testing::AssertionFailure() << "shape " << ::testing::PrintToString((*actual).shape);
+  }
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (static_cast<double>((*actual).data[i]) != expected[i]) {
+      return ::testing::AssertionFailure()
+             << "element " << i << " is " << (*actual).data[i] << ", expected " << expected[i];
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+class RelationsTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    HALCONV_SKIP_UNLESS_RUNNABLE(GetParam());
+    execution_.target = GetParam();
+  }
+
+  Execution execution_;
+};
+
+TEST_P(RelationsTest, EveryWayToTheInputGradientIsExact) {
+  std::mt19937 random(test_seed());
+  for (const Conv2dProblem &p : problems()) {
+    SCOPED_TRACE(to_string(p));
+    const HostTensor filter = integers(filter_shape(p), p, &random), d_out = integers(output_shape(p), p, &random);
+    const reference::Sums expected = reference::backward_input(p, filter.data.data(), d_out.data.data());
+    for (const InputGradientWay &way : kInputGradientWays) {
+      EXPECT_TRUE(equals(way.compute(input_shape(p), filter, d_out, to_cpp(*attributes_of(p)), execution_),
+                         input_shape(p), expected.value))
+          << way.name;
+    }
+  }
+}
+
+TEST_P(RelationsTest, EveryWayToTheFilterGradientIsExact) {
+  std::mt19937 random(test_seed());
+  for (const Conv2dProblem &p : problems()) {
+    SCOPED_TRACE(to_string(p));
+    const HostTensor input = integers(input_shape(p), p, &random), d_out = integers(output_shape(p), p, &random);
+    const reference::Sums expected = reference::backward_filter(p, input.data.data(), d_out.data.data());
+    for (const FilterGradientWay &way : kFilterGradientWays) {
+      EXPECT_TRUE(equals(way.compute(input, filter_shape(p), d_out, to_cpp(*attributes_of(p)), execution_),
+                         filter_shape(p), expected.value))
+          << way.name;
+    }
+  }
+}
+
+TEST_P(RelationsTest, TransposeByConv2dIsExact) {
+  std::mt19937 random(test_seed());
+  for (const Conv2dProblem &p : problems()) {
+    SCOPED_TRACE(to_string(p));
+    const HostTensor filter = integers(filter_shape(p), p, &random), input = integers(output_shape(p), p, &random);
+    const reference::Sums expected = reference::backward_input(p, filter.data.data(), input.data.data());
+    EXPECT_TRUE(equals(transpose_by_conv2d(input, filter, input_shape(p), to_cpp(*attributes_of(p)), execution_),
+                       input_shape(p), expected.value));
+  }
+}
+
+/// Paddings that TensorFlow names instead of numbers mean the same to every way.
+TEST_P(RelationsTest, EveryWayTakesSameAndValid) {
+  std::mt19937 random(test_seed());
+  for (Padding padding : {Padding::kSame, Padding::kValid}) {
+    const Shape input_shape = {2, 9, 8, 3}, filter_shape = {3, 4, 3, 5};
+    const Conv2dAttributes attributes = {.strides = {2, 1}, .dilations = {1, 2}, .padding = padding};
+    const Result<OutputShape> output = conv2d_output_shape(input_shape, filter_shape, attributes);
+    ASSERT_TRUE(output.ok()) << output.status().message();
+    const Conv2dProblem p = {.groups = 1,
+                             .batch = 2,
+                             .in_channels = 3,
+                             .in_height = 9,
+                             .in_width = 8,
+                             .out_channels = 5,
+                             .out_height = (*output).shape[1],
+                             .out_width = (*output).shape[2],
+                             .filter_height = 3,
+                             .filter_width = 4,
+                             .stride_height = 2,
+                             .stride_width = 1,
+                             .pad_top = (*output).paddings[0][0],
+                             .pad_left = (*output).paddings[1][0],
+                             .dilation_height = 1,
+                             .dilation_width = 2};
+    SCOPED_TRACE(to_string(p));
+    const HostTensor input = integers(input_shape, p, &random), filter = integers(filter_shape, p, &random),
+                     d_out = integers((*output).shape, p, &random);
+    const reference::Sums d_input = reference::backward_input(p, filter.data.data(), d_out.data.data());
+    for (const InputGradientWay &way : kInputGradientWays) {
+      EXPECT_TRUE(equals(way.compute(input_shape, filter, d_out, attributes, execution_), input_shape, d_input.value))
+          << way.name;
+    }
+    const reference::Sums d_filter = reference::backward_filter(p, input.data.data(), d_out.data.data());
+    for (const FilterGradientWay &way : kFilterGradientWays) {
+      EXPECT_TRUE(equals(way.compute(input, filter_shape, d_out, attributes, execution_), filter_shape, d_filter.value))
+          << way.name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, RelationsTest, ::testing::ValuesIn(linked_cpu_targets()),
+                         [](const auto &target) { return target.param; });
+
+}  // namespace
+}  // namespace halconv::testing

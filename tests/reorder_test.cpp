@@ -1,0 +1,85 @@
+/// Every linked kernel that converts a filter's layout, by name, compared with plain loops.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "HalideBuffer.h"
+#include "HalideRuntime.h"
+#include "halconv/halconv.h"
+#include "halconv/kernel_name.h"
+#include "kernel_table.h"
+#include "required_target.h"
+#include "test_tensor.h"
+
+namespace halconv::testing {
+namespace {
+
+std::vector<std::string> reorder_kernels() {
+  std::vector<std::string> names;
+  for (const runtime::Kernel *kernel : runtime::kernels()) {
+    if (kernel->name.operation.starts_with("reorder_filter_")) names.push_back(kernel->text);
+  }
+  return names;
+}
+
+class ReorderTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    kernel_ = runtime::find_kernel(GetParam());
+    ASSERT_NE(kernel_, nullptr);
+    HALCONV_SKIP_UNLESS_RUNNABLE(kernel_->name.target);
+  }
+
+  int run(halide_buffer_t *filter, halide_buffer_t *packed) const {
+    void *user_context = nullptr;
+    void *arguments[] = {&user_context, filter, packed};
+    return kernel_->argv(arguments);
+  }
+
+  const runtime::Kernel *kernel_ = nullptr;
+};
+
+TEST_P(ReorderTest, PacksBlocksAndFillsTheLastWithZeros) {
+  const bool by_output = kernel_->name.operation == kReorderFilterForward;
+  for (const Shape &shape : {Shape{1, 1, 1, 1}, Shape{3, 3, 3, 5}, Shape{3, 3, 16, 64}, Shape{1, 1, 130, 7},
+                             Shape{5, 2, 17, 33}, Shape{7, 7, 3, 10}}) {
+    for (int block : {1, 4, 8, 24, 64}) {
+      SCOPED_TRACE("block " + std::to_string(block) + ", filter " + ::testing::PrintToString(shape));
+      const auto [rows, columns, in_channels, out_channels] = shape;
+      const int64_t blocked = by_output ? out_channels : in_channels, other = by_output ? in_channels : out_channels;
+      const int64_t blocks = (blocked + block - 1) / block;
+      GuardedTensor filter(shape, Guard::kAfter), packed({blocks * rows, columns, other, block}, Guard::kAfter);
+      std::mt19937 random(test_seed());
+      fill_reals(filter.values(), random);
+      filter.make_read_only();
+      fill_nan(packed.values());
+
+      const auto extent = [](int64_t value) { return static_cast<int>(value); };
+      Halide::Runtime::Buffer<float, 4> source(filter.values().data(), extent(out_channels), extent(in_channels),
+                                               extent(columns), extent(rows));
+      Halide::Runtime::Buffer<float, 5> destination(packed.values().data(), block, extent(other), extent(columns),
+                                                    extent(rows), extent(blocks));
+      source.set_host_dirty();
+      ASSERT_EQ(run(source, destination), 0);
+      ASSERT_EQ(destination.copy_to_host(), 0);
+      destination.for_each_element([&](int lane, int i, int s, int r, int b) {
+        const int channel = b * block + lane;
+        const float expected = channel >= blocked ? 0.0f
+                               : by_output        ? source(channel, i, s, r)
+                                                  : source(i, channel, s, r);
+        EXPECT_EQ(destination(lane, i, s, r, b), expected) << lane << " " << i << " " << s << " " << r << " " << b;
+      });
+      if (HasFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ReorderTest, ::testing::ValuesIn(reorder_kernels()),
+                         [](const auto &kernel) { return kernel.param; });
+
+}  // namespace
+}  // namespace halconv::testing

@@ -1,0 +1,248 @@
+/// halconv_kernel_list: the kernels that a build makes of its suites, and the source files that register them.
+///
+///     halconv_kernel_list kernels [option]... SUITE...
+///       --targets a,b   targets to make kernels for (required)
+///       --ops a,b       forward, backward_input, backward_filter (default: all)
+///       --batch N       takes N for the batch size of every problem
+///       --registry DIR  writes DIR/<library>_<target>_registry.cpp
+///       --library NAME  the library's name (required with --registry)
+///
+///       Prints a line for each kernel, "target name generator halide-target [problem]", without the problem where the
+///       generator takes none. Problems without kernels are named on standard error, with the reason.
+///
+///     halconv_kernel_list targets      prints "name kind" for each target, best first
+///     halconv_kernel_list best-target  prints the best CPU target that this machine can run
+///
+/// Returns 0, or 1 after an error, with a message on standard error: SUITE:LINE:COLUMN: what was expected.
+#include <charconv>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "halconv/conv2d_problem.h"
+#include "halconv/kernel_name.h"
+#include "halconv/targets.h"
+
+namespace halconv {
+namespace {
+
+struct Options {
+  std::vector<std::string> targets;
+  std::vector<std::string> operations{"forward", "backward_input", "backward_filter"};
+  std::optional<int64_t> batch;
+  std::string registry;
+  std::string library;
+  std::vector<std::string> suites;
+};
+
+std::vector<std::string> split(const std::string &list) {
+  std::vector<std::string> items;
+  std::istringstream stream(list);
+  for (std::string item; std::getline(stream, item, ',');) items.push_back(item);
+  return items;
+}
+
+int64_t positive_number(const std::string &option, const std::string &text) {
+  int64_t value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc() || end != text.data() + text.size() || value < 1) {
+    throw std::runtime_error(option + " is \"" + text + "\", expected a positive number");
+  }
+  return value;
+}
+
+Options parse_options(const std::vector<std::string> &arguments) {
+  Options options;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string &argument = arguments[i];
+    if (!argument.starts_with("--")) {
+      options.suites.push_back(argument);
+      continue;
+    }
+    if (i + 1 == arguments.size()) throw std::runtime_error(argument + " needs a value");
+    const std::string &value = arguments[++i];
+    if (argument == "--targets") {
+      options.targets = split(value);
+    } else if (argument == "--ops") {
+      options.operations = split(value);
+    } else if (argument == "--batch") {
+      options.batch = positive_number(argument, value);
+    } else if (argument == "--registry") {
+      options.registry = value;
+    } else if (argument == "--library") {
+      options.library = value;
+    } else {
+      throw std::runtime_error("unknown option " + argument);
+    }
+  }
+  if (options.targets.empty()) throw std::runtime_error("--targets is missing, expected some of " + target_names());
+  for (const std::string &target : options.targets) {
+    if (find_target(target) == nullptr) {
+      throw std::runtime_error("--targets holds \"" + target + "\", expected some of " + target_names());
+    }
+  }
+  for (const std::string &operation : options.operations) {
+    if (operation != "forward" && operation != "backward_input" && operation != "backward_filter") {
+      throw std::runtime_error("--ops holds \"" + operation +
+                               "\", expected some of forward, backward_input, backward_filter");
+    }
+  }
+  if (!options.registry.empty() && options.library.empty()) throw std::runtime_error("--registry needs --library");
+  return options;
+}
+
+/// The problems of all suites, each once.
+std::vector<Conv2dProblem> read_problems(const Options &options) {
+  std::vector<Conv2dProblem> problems;
+  std::set<std::string> seen;
+  for (const std::string &path : options.suites) {
+    std::ifstream file(path);
+    if (!file) throw std::runtime_error(path + ": cannot be read");
+    SuiteResult suite = parse_suite(file);
+    if (suite.error_line != 0) {
+      throw std::runtime_error(path + ":" + std::to_string(suite.error_line) + ":" +
+                               std::to_string(suite.error.column) + ": " + suite.error.message);
+    }
+    for (SuiteEntry &entry : suite.entries) {
+      Conv2dProblem &problem = entry.problem;
+      if (options.batch) problem.batch = *options.batch;
+      const std::string text = to_string(problem);
+      if (const std::string error = validation_error(problem); !error.empty()) {
+        throw std::runtime_error(path + ": " + text + ": " + error);
+      }
+      if (!seen.insert(text).second) continue;
+      if (problem.groups != 1) {
+        std::cerr << path << ": " << text << " (" << entry.name << "): left out: g is " << problem.groups
+                  << ", kernels have one group\n";
+        continue;
+      }
+      problems.push_back(problem);
+    }
+  }
+  return problems;
+}
+
+/// Specialised kernels first, as the runtime prefers them.
+std::vector<KernelName> kernels(const TargetInfo &target, const Options &options,
+                                const std::vector<Conv2dProblem> &problems) {
+  std::vector<KernelName> result;
+  const auto add = [&](std::string_view operation, std::string_view algorithm, std::optional<Conv2dProblem> problem) {
+    result.push_back({std::string(operation), std::string(algorithm), problem, "f32", std::string(target.name)});
+  };
+  for (const std::string &name : options.operations) {
+    const std::string operation = "conv2d_" + name;
+    for (const Conv2dProblem &problem : problems) add(operation, "", problem);
+    add(operation, "", std::nullopt);
+    if (operation != kForward && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
+    if (operation != kBackwardFilter) add("reorder_filter_" + name, "", std::nullopt);
+  }
+  return result;
+}
+
+void print_kernel(const KernelName &kernel, const TargetInfo &target) {
+  const bool takes_problem = kernel.algorithm.empty() && kernel.operation.starts_with("conv2d_");
+  std::cout << kernel.target << ' ' << to_string(kernel) << ' ' << kernel.generator() << ' ' << target.halide_target
+            << kKernelFeatures;
+  if (takes_problem) std::cout << ' ' << (kernel.problem ? to_string(*kernel.problem) : "generic");
+  std::cout << '\n';
+}
+
+std::string registry_source(const std::string &anchor, const std::vector<KernelName> &kernels) {
+  std::ostringstream source;
+  source << "// Written by halconv_kernel_list.\n"
+            "#include <cstdint>\n\n"
+            "#include \"halconv/kernel_registry.h\"\n\n"
+            "extern \"C\" {\n";
+  for (const KernelName &kernel : kernels) {
+    source << "int " << to_string(kernel) << "_argv(void **);\n"
+           << "const struct halide_filter_metadata_t *" << to_string(kernel) << "_metadata();\n";
+  }
+  source << "\n/// Undefined in the link command, so that the linker takes this file out of its archive.\n"
+         << "extern const char " << anchor << ";\nconst char " << anchor << " = 0;\n}\n\n"
+         << "namespace {\n\nconst halconv_kernel_row rows[] = {\n";
+  for (const KernelName &kernel : kernels) {
+    const std::string name = to_string(kernel);
+    source << "    {\"" << name << "\",\n     " << name << "_argv,\n     " << name << "_metadata},\n";
+  }
+  source << "};\n\n"
+            "__attribute__((constructor)) void register_kernels() {\n"
+            "  halconv_register_kernels(rows, static_cast<int32_t>(sizeof(rows) / sizeof(rows[0])));\n"
+            "}\n\n}  // namespace\n";
+  return source.str();
+}
+
+/// Keeps the file, and its time, where nothing changed: what was built from it stays up to date.
+void write_if_different(const std::filesystem::path &path, const std::string &text) {
+  if (std::ifstream old(path); old && std::string(std::istreambuf_iterator<char>(old), {}) == text) return;
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream file(path);
+  if (!(file << text).flush()) throw std::runtime_error(path.string() + ": cannot be written");
+}
+
+void list_kernels(const Options &options) {
+  const std::vector<Conv2dProblem> problems = read_problems(options);
+  for (const std::string &name : options.targets) {
+    const TargetInfo &target = *find_target(name);
+    const std::vector<KernelName> plan = kernels(target, options, problems);
+    for (const KernelName &kernel : plan) print_kernel(kernel, target);
+    if (options.registry.empty()) continue;
+    const std::string library = options.library + "_" + name;
+    write_if_different(std::filesystem::path(options.registry) / (library + "_registry.cpp"),
+                       registry_source("halconv_registry_" + library, plan));
+  }
+}
+
+void list_targets() {
+  for (const TargetInfo &target : kTargets) {
+    const char *const kind = target.kind == TargetKind::kCpu    ? "cpu"
+                             : target.kind == TargetKind::kCuda ? "cuda"
+                                                                : "opencl";
+    std::cout << target.name << ' ' << kind << '\n';
+  }
+}
+
+void print_best_target() {
+  for (const TargetInfo &target : kTargets) {
+    if (target.kind != TargetKind::kCpu || !missing_cpu_feature(target).empty()) continue;
+    std::cout << target.name << '\n';
+    return;
+  }
+}
+
+int run(const std::vector<std::string> &arguments) {
+  const std::string command = arguments.empty() ? "" : arguments.front();
+  if (command == "kernels") {
+    list_kernels(parse_options({arguments.begin() + 1, arguments.end()}));
+  } else if (command == "targets" && arguments.size() == 1) {
+    list_targets();
+  } else if (command == "best-target" && arguments.size() == 1) {
+    print_best_target();
+  } else {
+    throw std::runtime_error(
+        "usage: halconv_kernel_list kernels --targets a,b [--ops a,b] [--batch N] [--registry DIR --library NAME] "
+        "SUITE...\n"
+        "       halconv_kernel_list targets | best-target");
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace halconv
+
+int main(int argc, char **argv) {
+  try {
+    return halconv::run({argv + 1, argv + argc});
+  } catch (const std::exception &error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+}
