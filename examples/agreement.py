@@ -1,4 +1,4 @@
-"""The ways to compute a convolution and its gradients: what each returns, how far that is from exact, how long it takes."""
+"""The ways to compute a convolution and its gradients: how far from exact each is, and how long it takes."""
 
 import time
 from functools import partial
@@ -161,8 +161,8 @@ def measure(layer, seconds, target=None):
     end = time.perf_counter() + seconds
     rounds = 0
     random = np.random.default_rng(0)
-    # Interleaved, so that what else the machine does meets all ways, and in another order each round, so that none always
-    # finds the caches as the same other one left them.
+    # Interleaved, so that what else the machine does meets all ways, and in another order each round, so that none
+    # always finds the caches as the same other one left them.
     while rounds < 3 or (rounds < 1000 and time.perf_counter() < end):
         for i in random.permutation(len(ways)):
             start = time.perf_counter()

@@ -2,9 +2,10 @@
 
     PYTHONPATH=build/demo/python python examples/demo.py --output build/demo
 
-Compares, on the textbook example and on real layers, four ways to the gradient of the input and three to that of the filter
-with the NumPy reference, within the bound of rounding errors, and times them; trains the network of examples/digits; writes
-summary.json and the network's pictures. Fails if a way disagrees or the network has not learned.
+Compares, on the textbook example and on real layers, four ways to the gradient of the input and three to that of the
+filter with the NumPy reference, within the bound of rounding errors, and times them; trains the network of
+examples/digits; writes summary.json and the network's pictures. Fails if a way disagrees or the network has not
+learned.
 """
 
 import argparse
@@ -40,7 +41,9 @@ What next:
 
 
 def table(layer, measurements):
-    result = Table(title=f"{layer.name}  {layer.problem}", title_justify="left", box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    result = Table(
+        title=f"{layer.name}  {layer.problem}", title_justify="left", box=rich.box.SIMPLE_HEAD, pad_edge=False
+    )
     for heading in ("", "way", "difference", "of bound", "ms", "ratio", ""):
         result.add_column(heading, justify="right" if heading in ("difference", "of bound", "ms", "ratio") else "left")
     by_result = itertools.groupby(measurements, key=lambda measured: measured.way.result)
@@ -95,7 +98,9 @@ def main():
     target = halconv.kernel_for("forward", "mb1_ic1oc1_ih4kh3", arguments.target).rsplit("__", 1)[1]
     console.print(f"The kernels are those of target {target}.")
     console.print("A convolution (output) and its gradients (d_x, d_w), each computed in several ways.")
-    console.print("difference: the largest from NumPy in float64; of bound: as a part of float32's rounding error bound\n")
+    console.print(
+        "difference: the largest from NumPy in float64; of bound: as a part of float32's rounding error bound\n"
+    )
     start = time.perf_counter()
     ways = compare(console, arguments.target)
     compared = time.perf_counter()

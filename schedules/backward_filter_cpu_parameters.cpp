@@ -59,32 +59,51 @@ void choose_register_tile(const CpuMachine &machine, const Conv2dProblem &p, Bac
   }
 }
 
-/// The rows of d_dst that one block of output channels can stage in `bytes`, evened out over the image; 0 if all of it.
-int rows_in(int64_t bytes, int64_t block, const Conv2dProblem &p) {
+/// Rows of d_dst that leave half of L1 to the rest, evened out over the image; 0, all, where a block's fill it twice at
+/// most.
+int choose_rows(const CpuMachine &machine, const Conv2dProblem &p, int64_t block) {
   const int64_t row = block * p.out_width * static_cast<int64_t>(sizeof(float));
-  if (p.batch * p.out_height * row <= 2 * bytes) return 0;
-  const int64_t rows = std::clamp<int64_t>(bytes / row, 1, p.out_height);
+  if (p.batch * p.out_height * row <= 2 * machine.l1_bytes) return 0;
+  const int64_t rows = std::clamp<int64_t>(machine.l1_bytes / 2 / row, 1, p.out_height);
   return static_cast<int>(ceil_divide(p.out_height, ceil_divide(p.out_height, rows)));
 }
 
-/// Tasks hold what fits half of L2, at least kTasks of them where the filter is large enough.
-void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, BackwardFilterCpuParameters *parameters) {
-  const int64_t block = parameters->vectors * machine.lanes;
-  const int64_t rows = parameters->rows == 0 ? p.batch * p.in_height
-                                             : (parameters->rows - 1) * p.stride_height + p.effective_filter_height();
-  const int64_t column_bytes = std::max<int64_t>(1, rows * p.in_width * static_cast<int64_t>(sizeof(float)));
-  const int64_t groups = ceil_divide(p.in_channels, parameters->channels);
-  int64_t groups_per_task = std::clamp<int64_t>(machine.l2_bytes / 4 / column_bytes / parameters->channels, 1, groups);
-  groups_per_task = std::min(groups_per_task, std::max<int64_t>(1, 256 / parameters->channels));
-  const int64_t blocks = ceil_divide(p.out_channels, block);
-  int64_t blocks_per_task = std::min<int64_t>(blocks, 8);
-  const auto tasks = [&] { return ceil_divide(groups, groups_per_task) * ceil_divide(blocks, blocks_per_task); };
-  while (tasks() < kTasks && groups_per_task > 4) groups_per_task = ceil_divide(groups_per_task, 2);
-  while (tasks() < kTasks && blocks_per_task > 1) blocks_per_task = ceil_divide(blocks_per_task, 2);
-  while (tasks() < kTasks && groups_per_task > 1) groups_per_task = ceil_divide(groups_per_task, 2);
-  if (tasks() < kTasks) parameters->filter_rows_per_task = 1;
-  parameters->channels_per_task = static_cast<int>(groups_per_task) * parameters->channels;
-  parameters->blocks_per_task = static_cast<int>(blocks_per_task);
+/// What one task keeps in L2: its channels of src, and its part of the filter where the sum is in memory.
+int64_t task_bytes(const Conv2dProblem &p, const BackwardFilterCpuParameters &parameters, int64_t block) {
+  const int64_t rows = parameters.rows == 0 ? p.batch * p.in_height
+                                            : (parameters.rows - 1) * p.stride_height + p.effective_filter_height();
+  const int64_t src = rows * p.in_width * parameters.channels_per_task;
+  const int64_t filter = parameters.rows == 0 ? 0
+                                              : parameters.blocks_per_task * block * parameters.channels_per_task *
+                                                    p.filter_height * p.filter_width;
+  return (src + filter) * static_cast<int64_t>(sizeof(float));
+}
+
+/// The split into at least kTasks tasks that copies least: a task copies its channels of src once, and for these its
+/// channels of d_dst.
+void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, BackwardFilterCpuParameters *best) {
+  const int64_t block = best->vectors * machine.lanes;
+  const int64_t blocks = ceil_divide(p.out_channels, block), tiles = ceil_divide(p.in_channels, best->channels);
+  if (blocks * tiles < kTasks) best->filter_rows_per_task = 1;
+  const int64_t least_tasks = std::min(kTasks, blocks * tiles);
+  double best_copied = 0;
+  for (int64_t k_splits = 1; k_splits <= blocks; ++k_splits) {
+    for (int64_t c_splits = 1; c_splits <= tiles; ++c_splits) {
+      if (k_splits * c_splits < least_tasks) continue;
+      BackwardFilterCpuParameters split = *best;
+      split.blocks_per_task = static_cast<int>(ceil_divide(blocks, k_splits));
+      split.channels_per_task = static_cast<int>(ceil_divide(tiles, c_splits)) * split.channels;
+      const bool smallest = k_splits == blocks && c_splits == tiles;
+      if (task_bytes(p, split, block) > machine.l2_bytes / 2 && !smallest) continue;
+      const double copied =
+          static_cast<double>(p.in_channels * k_splits) * static_cast<double>(p.in_height * p.in_width) +
+          static_cast<double>(p.out_channels * c_splits) * static_cast<double>(p.out_height * p.out_width);
+      if (best_copied == 0 || copied < best_copied) {
+        best_copied = copied;
+        *best = split;
+      }
+    }
+  }
 }
 
 BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
@@ -92,7 +111,7 @@ BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   const Conv2dProblem p = key.problem.value_or(kTypical);
   BackwardFilterCpuParameters parameters;
   choose_register_tile(machine, p, &parameters);
-  parameters.rows = rows_in(machine.l1_bytes / 2, parameters.vectors * machine.lanes, p);
+  parameters.rows = choose_rows(machine, p, parameters.vectors * machine.lanes);
   if (!key.problem) parameters.rows = std::max(parameters.rows, 1);  // how many there are is not known
   choose_tasks(machine, p, &parameters);
   return parameters;

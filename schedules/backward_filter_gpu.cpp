@@ -85,18 +85,21 @@ void keep_in_registers(const BackwardFilterGpuParameters &p, Func tile, const Lo
       .bound_extent(filter[0], p.k)
       .bound_extent(filter[1], p.c)
       .bound_extent(filter[2], p.s)
-      .bound_extent(filter[3], 1)
       .unroll(filter[0])
       .unroll(filter[1])
       .unroll(filter[2]);
+  for (size_t i = 3; i < filter.size(); ++i) tile.bound_extent(filter[i], 1);
 }
 
-/// Registers for the channels (dimension 0) that a thread reads of `source` at once.
-void keep_operands_in_registers(Func source, Func accumulators, const RVar &loop, int channels) {
+/// Registers for what a thread reads of `source` in one iteration of `loop`: `extents` of it in the first dimensions.
+void keep_operands_in_registers(Func source, Func accumulators, const RVar &loop, const std::vector<int> &extents) {
   Func operands = source.in(accumulators);
-  operands.compute_at(accumulators, loop).store_in(MemoryType::Register).bound_extent(operands.args()[0], channels);
-  if (channels % kVector == 0) operands.vectorize(operands.args()[0], kVector);
-  for (const Var &dimension : operands.args()) operands.unroll(dimension);
+  operands.compute_at(accumulators, loop).store_in(MemoryType::Register);
+  const std::vector<Var> dimensions = operands.args();
+  if (extents[0] % kVector == 0) operands.vectorize(dimensions[0], kVector);
+  for (size_t i = 0; i < dimensions.size(); ++i) {
+    operands.bound_extent(dimensions[i], i < extents.size() ? extents[i] : 1).unroll(dimensions[i]);
+  }
 }
 
 /// The threads of a block copy a chunk of pixels to shared memory, neighbouring threads neighbouring channels. Fixed extents
@@ -132,13 +135,9 @@ struct PixelLoops {
 void split_pixels(const BackwardFilterGpuParameters &p, Stage stage, const Halide::RDom &pixels, const PixelLoops &l) {
   const TailStrategy guard = TailStrategy::GuardWithIf;
   stage.split(pixels.x, l.column_chunk, l.column, p.width, guard);
-  if (p.grouped) {
-    stage.split(pixels.y, l.row_group, l.row, p.rows_per_group, guard)
-        .split(l.row, l.row_chunk, l.row, p.height, guard)
-        .split(pixels.z, l.image_group, l.image, p.images_per_group, guard);
-  } else {
-    stage.split(pixels.y, l.row_chunk, l.row, p.height, guard);
-  }
+  stage.split(pixels.y, l.row_chunk, l.row, p.height, guard);
+  if (p.row_groups.defined()) stage.split(l.row_chunk, l.row_chunk, l.row_group, p.row_groups, guard);
+  if (p.images_per_group > 0) stage.split(pixels.z, l.image_group, l.image, p.images_per_group, guard);
 }
 
 /// The inner loop: a thread adds a chunk of pixels to its tile of the filter. `accumulators` is read by `consumer` alone.
@@ -157,8 +156,12 @@ void schedule_accumulators(const BackwardFilterGpuParameters &p, Func accumulato
       .unroll(filter[1])
       .unroll(filter[2])
       .unroll(l.column);
-  keep_operands_in_registers(gradient.patches, accumulators, p.s > 1 ? column_tile : l.column, p.c);
-  keep_operands_in_registers(gradient.d_dst_padded, accumulators, l.column, p.k);
+  if (p.s > 1) {  // neighbouring pixels share most of what their taps read
+    keep_operands_in_registers(gradient.patches, accumulators, column_tile, {p.c, p.unrolled_width, 1, 1, p.s});
+  } else {
+    keep_operands_in_registers(gradient.patches, accumulators, l.column, {p.c});
+  }
+  keep_operands_in_registers(gradient.d_dst_padded, accumulators, l.column, {p.k});
 }
 
 /// A tile of the filter per block, summed over the block's pixels in shared memory, one chunk of them after the other: what a
@@ -181,7 +184,7 @@ void schedule_block_sum(const BackwardFilterGpuParameters &p, Func consumer, con
   split_tiles(p, sum, filter, initial, true);
   map_to_threads(sum, initial, {});
 
-  const RVar image = p.grouped ? pixels.image : gradient.pixels.z;
+  const RVar image = p.images_per_group > 0 ? pixels.image : RVar(gradient.pixels.z);
   const Func partial = sum.update().rfactor({{pixels.column_chunk, Var("column_chunk_index")},
                                              {pixels.row_chunk, Var("row_chunk_index")},
                                              {image, Var("image_index")}});
@@ -198,34 +201,54 @@ void schedule_block_sum(const BackwardFilterGpuParameters &p, Func consumer, con
 /// The second kernel: a thread adds what all groups found for four elements of the filter.
 void schedule_group_sum(const BackwardFilterGpuParameters &p, Func result, Func sum) {
   const std::vector<Var> filter = result.args();
-  const Var lane("lane"), element("element"), block("block"), thread("thread");
+  const Var lane("lane"), k("k_vector"), k_block("k_block"), k_thread("k_thread"), c_block("c_block"), c_thread("c_thread");
+  const Var tap("tap");
   const int lanes = p.vectorized_result ? kVector : 1;
-  result.split(filter[0], element, lane, lanes, TailStrategy::RoundUp)
-      .fuse(element, filter[1], element)
-      .fuse(element, filter[2], element)
-      .fuse(element, filter[3], element)
-      .split(element, block, thread, 128, TailStrategy::GuardWithIf)
+  result.split(filter[0], k, lane, lanes, TailStrategy::RoundUp)
+      .split(k, k_block, k_thread, 32, TailStrategy::GuardWithIf)
+      .split(filter[1], c_block, c_thread, 4, TailStrategy::GuardWithIf)
+      .reorder(lane, k_thread, c_thread, k_block, c_block, filter[2], filter[3])
+      .fuse(filter[2], filter[3], tap)
       .vectorize(lane)
-      .gpu_blocks(block)
-      .gpu_threads(thread);
-  sum.compute_at(result, thread).bound_extent(filter[0], lanes).vectorize(filter[0]);
+      .gpu_blocks(k_block, c_block, tap)
+      .gpu_threads(k_thread, c_thread);
+  sum.compute_at(result, k_thread).store_in(MemoryType::Register).bound_extent(filter[0], lanes).vectorize(filter[0]);
+  for (size_t i = 1; i < filter.size(); ++i) sum.bound_extent(filter[i], 1);
   sum.update().vectorize(filter[0]);
 }
 
 }  // namespace
 
 void schedule_backward_filter_gpu(const KernelKey &key, Func result, const generators::FilterGradient &gradient) {
-  const BackwardFilterGpuParameters p = backward_filter_gpu_parameters(key, result, gradient.pixels);
+  const BackwardFilterGpuParameters p = backward_filter_gpu_parameters(key, result);
   const PixelLoops pixels;
   Func sum = gradient.sum;
   split_pixels(p, sum.update(), gradient.pixels, pixels);
-  if (!p.grouped) return schedule_block_sum(p, result, {}, p.vectorized_result, sum, gradient, pixels);
-  const Var row_group("row_group"), image_group("image_group");
-  Func group_sum = sum.update().rfactor({{pixels.row_group, row_group}, {pixels.image_group, image_group}});
+  if (!p.grouped()) return schedule_block_sum(p, result, {}, p.vectorized_result, sum, gradient, pixels);
+  const Var row_group("row_group_index"), image_group("image_group_index");
+  std::vector<std::pair<RVar, Var>> kept;
+  std::vector<Var> groups;
+  std::vector<Halide::Expr> counts;
+  const auto keep = [&](const RVar &loop, const Var &group, const Halide::Expr &count) {
+    kept.emplace_back(loop, group);
+    groups.push_back(group);
+    counts.push_back(count);
+  };
+  if (p.row_groups.defined()) keep(pixels.row_group, row_group, p.row_groups);
+  if (p.images_per_group > 0) {
+    keep(pixels.image_group, image_group, (gradient.pixels.z.extent() + p.images_per_group - 1) / p.images_per_group);
+  }
+  Func group_sum = sum.update().rfactor(kept);
   schedule_group_sum(p, result, sum);
   Func group_result = group_sum.in(sum);
   group_result.compute_root();
-  schedule_block_sum(p, group_result, {row_group, image_group}, true, group_sum, gradient, pixels);
+  for (int i = 0; i < 4; ++i) {
+    const Halide::Expr extent = result.output_buffer().dim(i).extent();
+    const int unit = i == 0 ? kVector : 1;  // whole vectors, what is beyond the filter is not read
+    group_result.bound(group_result.args()[i], 0, (extent + unit - 1) / unit * unit);
+  }
+  for (size_t i = 0; i < groups.size(); ++i) group_result.bound(groups[i], 0, counts[i]);
+  schedule_block_sum(p, group_result, groups, true, group_sum, gradient, pixels);
 }
 
 }  // namespace halconv::schedules

@@ -25,18 +25,19 @@ int tile_of_channels(int64_t channels, int most) {
   return tile;
 }
 
-/// Accumulators: 4 x 4 channels for each column of a small filter, else 8 x 8 for one tap.
+/// Accumulators: 4 x 4 channels for each column of a small filter, else 8 x 4 for one tap.
 void choose_register_tile(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   const int64_t columns = p.filter_width;
   t->staged_by_tap = columns == 1 || columns > 7 || p.dilation_width > 4;
   t->s = t->staged_by_tap ? 1 : static_cast<int>(columns);
   t->k = t->s == 1 && p.out_channels >= 32 ? 8 : 4;
-  t->c = static_cast<int>(std::min<int64_t>(p.in_channels, t->s == 1 && p.in_channels >= 32 ? 8 : 4));
-  if (t->s > 4) t->c = std::min(t->c, 3);
+  t->c = static_cast<int>(std::min<int64_t>(p.in_channels, t->s > 4 ? 3 : 4));
 }
 
 void choose_threads(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
-  t->k_threads = std::max(1, tile_of_channels(p.out_channels, 64) / t->k);
+  // Rows of the filter are threads where there are few input channels. The sums of a block may take half the memory.
+  const int most = t->s > 4 ? 32 : 64;
+  t->k_threads = std::max(1, tile_of_channels(p.out_channels, most) / t->k);
   t->c_threads = p.in_channels <= t->c ? 1 : std::max(1, tile_of_channels(p.in_channels, t->s == 1 ? 64 : 32) / t->c);
   t->r_threads = 1;
   while (t->c_threads == 1 && !t->staged_by_tap && t->r_threads < std::min<int64_t>(p.filter_height, 8)) {
@@ -56,7 +57,7 @@ void choose_pixels(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   t->height = static_cast<int>(std::min<int64_t>(p.out_height, 8));
   while (t->height > 1 && t->shared_floats() > kSharedFloats) --t->height;
   while (t->width > 1 && t->shared_floats() > kSharedFloats) --t->width;
-  t->unrolled_width = t->s == 1 ? std::min(t->width, 4) : t->width;
+  t->unrolled_width = t->width;
 }
 
 void choose_groups(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
@@ -66,30 +67,25 @@ void choose_groups(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   const int64_t images = std::min<int64_t>(wanted, p.batch);
   const int64_t chunks = ceil_div<int64_t>(p.out_height, t->height);
   const int64_t rows = std::min<int64_t>(ceil_div(wanted, images), chunks);
-  t->grouped = images * rows > 1;
-  t->images_per_group = static_cast<int>(ceil_div(p.batch, images));
-  t->rows_per_group = static_cast<int>(ceil_div(chunks, rows) * t->height);
+  if (images > 1) t->images_per_group = static_cast<int>(ceil_div(p.batch, images));
+  if (rows > 1) t->row_groups = static_cast<int>(rows);
 }
 
 /// Any sizes: rows in as many groups as make enough blocks.
-BackwardFilterGpuParameters generic_parameters(Halide::Func result, const Halide::RDom &pixels) {
+BackwardFilterGpuParameters generic_parameters(Halide::Func result) {
   BackwardFilterGpuParameters t;
   const auto tensor = result.output_buffer();
   const Halide::Expr tiles = ceil_div<Halide::Expr>(tensor.dim(0).extent(), t.block_k()) *
                              ceil_div<Halide::Expr>(tensor.dim(1).extent(), t.block_c()) * tensor.dim(2).extent() *
                              tensor.dim(3).extent();
-  const Halide::Expr wanted = Halide::clamp(kLeastBlocks / Halide::max(tiles, 1), 1, kMostGroups);
-  t.grouped = true;
-  t.rows_per_group = Halide::max(ceil_div<Halide::Expr>(pixels.y.extent(), wanted), 1);
-  t.images_per_group = Halide::max(pixels.z.extent(), 1);
+  t.row_groups = Halide::clamp(kLeastBlocks / Halide::max(tiles, 1), 1, kMostGroups);
   return t;
 }
 
 }  // namespace
 
-BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result,
-                                                           const Halide::RDom &pixels) {
-  if (!key.problem) return generic_parameters(result, pixels);
+BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result) {
+  if (!key.problem) return generic_parameters(result);
   const Conv2dProblem &problem = *key.problem;
   BackwardFilterGpuParameters t;
   t.stride_width = static_cast<int>(problem.stride_width);

@@ -12,16 +12,17 @@ struct BackwardFilterGpuParameters {
   int k_threads = 8, c_threads = 8, r_threads = 1;  ///< a block of threads
   int width = 8, height = 4;  ///< pixels of d_dst that are staged in shared memory at once
   int unrolled_width = 4;     ///< of which the inner loop holds so many
-  /// Rows and images that one block sums over. Several blocks share a sum where the filter alone has too few tiles to fill a
-  /// GPU; a second kernel adds what they found, always in the same order.
-  Halide::Expr rows_per_group = 1 << 30, images_per_group = 1 << 30;
-  bool grouped = false;
+  /// In how many blocks share a sum, because the filter alone has too few tiles to fill a GPU: each takes every so many-th
+  /// chunk of rows (undefined: all) and so many images (0: all). A second kernel adds what they found, always in the same order.
+  Halide::Expr row_groups;
+  int images_per_group = 0;
   /// Stage what one tap reads, whose size depends on no stride, dilation or filter; else what all taps of a thread block read.
   bool staged_by_tap = true;
   bool vectorized_result = false;  ///< whether K is a multiple of 4
   bool vectorized_d_dst = false, vectorized_src = false;  ///< whether tiles of channels are whole: staged as vectors
   int stride_width = 1, stride_height = 1, dilation_width = 1, dilation_height = 1;  ///< where known
 
+  bool grouped() const { return row_groups.defined() || images_per_group > 0; }
   int block_k() const { return k * k_threads; }
   int block_c() const { return c * c_threads; }
   int threads() const { return k_threads * c_threads * r_threads; }
@@ -37,9 +38,8 @@ struct BackwardFilterGpuParameters {
   }
 };
 
-/// A generic kernel goes by the run-time sizes of `result` and `pixels`.
-BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result,
-                                                           const Halide::RDom &pixels);
+/// A generic kernel goes by the run-time sizes of `result`, the gradient.
+BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result);
 
 }  // namespace halconv::schedules
 

@@ -1,5 +1,5 @@
-/// Numbers for problems that no table has a row for: the register tile of least estimated time, and tasks whose image and
-/// filter stay in L2.
+/// Numbers for problems that no table has a row for: the register tile of least estimated time, and tasks whose image
+/// and filter stay in L2.
 #include <algorithm>
 #include <limits>
 
@@ -25,35 +25,57 @@ bool fits_registers(const CpuMachine &machine, const Tile &tile) {
   return tile.accumulators() + tile.vectors + (machine.memory_broadcast ? 0 : 1) <= machine.registers;
 }
 
-/// Cycles that a tile takes for one channel of one tap. Loads are hidden behind the multiply-adds but for a share, fitted on
-/// a Sapphire Rapids core to tiles of 7 to 32 loads: 2 x 14 AVX-512 vectors reach 90 % of peak, 1 x 14 AVX2 vectors 75 %,
-/// 2 x 6 AVX2 vectors 85 %.
+/// Cycles that a tile takes for one channel of one tap. The constants are fitted to a Sapphire Rapids core:
+/// multiply-adds hide nearly all loads while there are few (2 x 6 AVX2 vectors, 8 loads for 12 multiply-adds: 94 % of
+/// peak) and not when there are as many (1 x 14: 75 %); as many chains as latency times ports are not quite enough (2 x
+/// 4: 80 %).
 double cycles_per_product(const CpuMachine &machine, const Tile &tile, bool filter_in_l1) {
   const double multiply_adds = static_cast<double>(tile.accumulators());
   const bool broadcast_in_register = tile.accumulators() + tile.vectors < machine.registers;
-  const double broadcasts = static_cast<double>(broadcast_in_register ? tile.pixels() : tile.accumulators());
-  const double loads = broadcasts + static_cast<double>(tile.vectors);
-  const double exposed = 0.12 * loads;
+  const double loads =
+      static_cast<double>((broadcast_in_register ? tile.pixels() : tile.accumulators()) + tile.vectors);
+  const double busy = std::max(multiply_adds / machine.fmas_per_cycle, 1.15 * machine.fma_latency);
+  const double load_cycles = loads / machine.loads_per_cycle;
+  const double exposed = 0.3 * load_cycles * (load_cycles / busy) * (load_cycles / busy);
+  // A cache line of the filter that comes from L2.
   const double refill = filter_in_l1 ? 0 : 0.2 * static_cast<double>(tile.vectors * machine.lanes) / 16;
-  return std::max({multiply_adds / machine.fmas_per_cycle, machine.fma_latency, loads / machine.loads_per_cycle}) + exposed +
-         refill;
+  return std::max(busy, load_cycles) + exposed + refill;
 }
 
-/// Cycles of the whole convolution. A last block of fewer vectors computes only those.
-double cycles(const CpuMachine &machine, const DirectShape &s, const Tile &tile) {
+/// Cycles that all channels of the result take for one tile of pixels. A last block of fewer vectors computes only
+/// those.
+double pixel_tile_cycles(const CpuMachine &machine, const DirectShape &s, const Tile &tile) {
   const double products = static_cast<double>(s.reduced_channels * s.tap_rows * s.tap_columns);
-  const int64_t result_vectors = ceil_div(s.result_channels, machine.lanes);
   const auto block = [&](int64_t vectors) {
-    const bool in_l1 = products * static_cast<double>(vectors * machine.lanes) * 4 < static_cast<double>(machine.l1_bytes / 2);
     const Tile part = {vectors, tile.width, tile.height};
+    const bool in_l1 =
+        products * static_cast<double>(vectors * machine.lanes * 4) < static_cast<double>(machine.l1_bytes / 2);
     // Zeroing, storing, and a mispredicted exit of the channel loop at every tap.
-    const double overhead = 2.0 * static_cast<double>(part.accumulators()) +
-                            20.0 * static_cast<double>(s.tap_rows * s.tap_columns);
+    const double overhead =
+        2.0 * static_cast<double>(part.accumulators()) + 20.0 * static_cast<double>(s.tap_rows * s.tap_columns);
     return products * cycles_per_product(machine, part, in_l1) + overhead;
   };
-  double all_blocks = static_cast<double>(result_vectors / tile.vectors) * block(tile.vectors);
-  if (const int64_t rest = result_vectors % tile.vectors; rest != 0) all_blocks += block(rest);
-  return static_cast<double>(ceil_div(s.columns, tile.width) * ceil_div(s.rows, tile.height)) * all_blocks;
+  const int64_t vectors = ceil_div(s.result_channels, machine.lanes);
+  const int64_t rest = vectors % tile.vectors;
+  return static_cast<double>(vectors / tile.vectors) * block(tile.vectors) + (rest != 0 ? block(rest) : 0);
+}
+
+/// Cycles of the whole convolution. What remains at the edges is computed as a smaller tile, or in place as a whole
+/// one.
+double cycles(const CpuMachine &machine, const DirectShape &s, const Tile &tile) {
+  double sum = 0;
+  for (const bool last_row : {false, true}) {
+    const int64_t height = last_row ? s.rows % tile.height : tile.height;
+    const int64_t row_tiles = last_row ? (height > 0) : s.rows / tile.height;
+    for (const bool last_column : {false, true}) {
+      const int64_t width = last_column ? s.columns % tile.width : tile.width;
+      const int64_t column_tiles = last_column ? (width > 0) : s.columns / tile.width;
+      if (row_tiles * column_tiles == 0) continue;
+      const Tile part = s.in_place ? tile : Tile{tile.vectors, width, height};
+      sum += static_cast<double>(row_tiles * column_tiles) * pixel_tile_cycles(machine, s, part);
+    }
+  }
+  return sum;
 }
 
 Tile best_tile(const CpuMachine &machine, const DirectShape &s) {
@@ -79,8 +101,9 @@ int64_t pixels_read(int64_t results, int64_t stride, int64_t taps) {
   return results * std::min(stride, taps) + std::max<int64_t>(0, taps - stride);
 }
 
-/// Rows of a task: all, or those that waste least among the multiples of the tile's height that need at most `bytes` of the
-/// image. The last task computes as many rows as the others, whatever is left; each reads the filter and its halo anew.
+/// Rows of a task: all, or those that waste least among the multiples of the tile's height that need at most `bytes` of
+/// the image. The last task computes as many rows as the others, whatever is left; each reads the filter and its halo
+/// anew.
 int64_t task_rows(const DirectShape &s, int64_t height, int64_t bytes) {
   const int64_t row_bytes = pixels_read(s.columns, s.stride_columns, s.tap_columns) * s.reduced_channels * 4;
   const int64_t most = bytes / (row_bytes * std::min(s.stride_rows, s.tap_rows));
@@ -100,8 +123,10 @@ int64_t task_rows(const DirectShape &s, int64_t height, int64_t bytes) {
 
 void choose_tasks(const CpuMachine &machine, const DirectShape &s, DirectCpuParameters *p) {
   const int64_t filter_bytes = s.reduced_channels * s.tap_rows * s.tap_columns * s.result_channels * 4;
-  // A filter that does not stay in L2 is read once per task: then a task is as many rows as it can be.
-  const int64_t image_bytes = filter_bytes <= machine.l2_bytes / 2 ? machine.l2_bytes / 4 : machine.l2_bytes;
+  // Few rows a task keep image and result near while the filter comes from L2 (3x3, 64 channels, 56x56: 4 to 7 rows are
+  // 4 % faster than 14); a filter that does not stay there is read once per task, which then is as many rows as it can
+  // be.
+  const int64_t image_bytes = filter_bytes <= machine.l2_bytes * 5 / 8 ? machine.l2_bytes / 8 : machine.l2_bytes;
   const int64_t blocks = ceil_div(s.result_channels, p->vectors * machine.lanes);
   const int64_t rows = task_rows(s, p->height, image_bytes);
   const int64_t channel_tasks = ceil_div(kTasks, s.batch * ceil_div(s.rows, rows));
@@ -118,12 +143,13 @@ int unrolled_channels(const DirectShape &s, const Tile &tile) {
   return 1;
 }
 
-/// Any shape: blocks of channels and columns that the sizes of common networks are multiples of, and small enough to waste
-/// little where they are not.
+/// Any shape: the tiles that lose least on ResNet-50's layers, whose widths are multiples of 7 and channels of 64. At the
+/// edges a tile whose shape is not known computes all of itself: 3 x 4 AVX2 vectors do 81 to 85 % of their work for the
+/// result, 2 x 6 only 55 % where 7 columns are left.
 DirectCpuParameters generic_parameters(const CpuMachine &machine) {
   DirectCpuParameters p;
-  p.vectors = machine.registers == 32 ? 4 : 2;
-  p.width = machine.registers == 32 ? 7 : 6;
+  p.vectors = machine.registers == 32 ? 4 : 3;
+  p.width = machine.registers == 32 ? 7 : 4;
   p.rows_per_task = 8;
   p.blocks_per_task = 1 << 16;
   return p;

@@ -17,11 +17,13 @@ BackwardInputPhase largest_phase(const std::vector<BackwardInputPhase> &phases) 
 }
 
 DirectShape backward_input_shape(const Conv2dProblem &p) {
-  const BackwardInputPhase rows = largest_phase(
-      backward_input_phases(p.in_height, p.filter_height, p.stride_height, p.dilation_height, p.pad_top));
-  const BackwardInputPhase columns = largest_phase(
-      backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left));
-  return {p.out_channels, p.in_channels, rows.rows, columns.rows, rows.taps, columns.taps, 1, 1, p.batch};
+  const BackwardInputPhase rows =
+      largest_phase(backward_input_phases(p.in_height, p.filter_height, p.stride_height, p.dilation_height, p.pad_top));
+  const BackwardInputPhase columns =
+      largest_phase(backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left));
+  const bool in_place = p.stride_height == 1 && p.stride_width == 1 && p.filter_height == 1 && p.filter_width == 1 &&
+                        p.in_height <= p.out_height && p.in_width <= p.out_width;
+  return {p.out_channels, p.in_channels, rows.rows, columns.rows, rows.taps, columns.taps, 1, 1, p.batch, in_place};
 }
 
 }  // namespace
@@ -29,8 +31,8 @@ DirectShape backward_input_shape(const Conv2dProblem &p) {
 DirectShape direct_shape(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
   if (key.operation == kBackwardInput) return backward_input_shape(p);
-  return {p.in_channels,  p.out_channels, p.out_height,   p.out_width, p.filter_height,
-          p.filter_width, p.stride_height, p.stride_width, p.batch};
+  return {p.in_channels,  p.out_channels,  p.out_height,   p.out_width, p.filter_height,
+          p.filter_width, p.stride_height, p.stride_width, p.batch,     !p.is_padded()};
 }
 
 DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {

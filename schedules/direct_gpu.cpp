@@ -86,6 +86,7 @@ void keep_in_registers(const DirectGpuParameters &p, Func tile, const LoopLevel 
       .unroll(channel)
       .unroll(x)
       .unroll(y);
+  for (size_t i = 3; i < tile.args().size(); ++i) tile.bound_extent(tile.args()[i], 1);
 }
 
 /// The inner loop: a thread adds one chunk of reduced channels, for all taps that `taps` holds, to its register tile.

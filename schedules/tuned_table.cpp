@@ -26,8 +26,8 @@ void check_problem(const std::string &location, const std::string &text) {
   if (text == "generic") return;
   const ParseResult<SuiteEntry> entry = parse_suite_entry(text);
   if (!entry.value) {
-    fail_at(location, "problem \"" + text + "\", column " + std::to_string(entry.error.column) + ": " +
-                          entry.error.message);
+    fail_at(location,
+            "problem \"" + text + "\", column " + std::to_string(entry.error.column) + ": " + entry.error.message);
   }
   if (const std::string canonical = to_string(entry.value->problem); canonical != text) {
     fail_at(location, "the problem is spelled \"" + text + "\", expected \"" + canonical + "\"");
@@ -45,8 +45,8 @@ std::pair<std::string, int> parse_pair(const std::string &location, const std::s
   fail_at(location, "\"" + text + "\", expected name=integer");
 }
 
-/// The row in `line` if it is that of `generator` and `problem`; every line is checked, so that a bad one does not wait for
-/// its own kernel to be noticed.
+/// The row in `line` if it is that of `generator` and `problem`; every line is checked, so that a bad one does not wait
+/// for its own kernel to be noticed.
 std::optional<TunedRow> parse_row(const std::string &location, const std::string &line, const std::string &generator,
                                   const std::string &problem) {
   std::istringstream words(line.substr(0, line.find('#')));

@@ -152,7 +152,10 @@ TEST_P(KernelTest, AllocatesNothingFromTheSecondRunOn) {
       const int64_t requests = scratch.requests(), allocations = allocation_count();
       ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
       EXPECT_EQ(scratch.requests(), requests);
-      EXPECT_EQ(allocation_count(), allocations);
+      // A GPU's driver allocates on the host as it likes.
+      if (find_target(kernel_.target)->kind == TargetKind::kCpu) {
+        EXPECT_EQ(allocation_count(), allocations);
+      }
     }
     EXPECT_EQ(scratch.live_blocks(), 0) << scratch.live_bytes() << " bytes";
   }

@@ -49,7 +49,7 @@ TEST(CachingAllocator, AlignsAndReuses) {
 TEST(CachingAllocator, RefusesWhatNoMachineHas) {
   CachingAllocator allocator;
   EXPECT_EQ(allocator.allocate(SIZE_MAX), nullptr);
-  EXPECT_EQ(allocator.allocate(kLargestBlock), nullptr);
+  EXPECT_EQ(allocator.allocate(kLargestBlock + 1), nullptr);
 }
 
 TEST(CachingAllocator, GivesNoBlockToTwoThreads) {

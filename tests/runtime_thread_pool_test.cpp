@@ -162,7 +162,7 @@ TEST_F(TaskLoopTest, ALoopInsideATaskIsSerial) {
 TEST(CallContextStatus, KeepsTheFirstTextAndForgetsIt) {
   Execution execution;
   CallContext context(execution, &CachingAllocator::shared());
-  context.record_error("the first thing that went wrong");
+  context.record_error("the first thing that went wrong\n");
   context.record_error("what followed from it");
   const Status failed = context.status(-4, "kernel k");
   EXPECT_EQ(failed.code, HALCONV_INTERNAL);

@@ -2,14 +2,17 @@
 #include "halconv/halconv.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/targets.h"
 #include "run_problem.h"
 
 namespace halconv::tools {
@@ -36,13 +39,13 @@ const char *name_of(Operation operation) {
 struct Options {
   bool json = false;
   std::string problem;
-  std::vector<Operation> operations;
+  std::vector<std::string> operations{"forward", "backward_input", "backward_filter"};
   Execution execution;
 
-  /// Those asked for, or all.
   std::vector<Operation> selected_operations() const {
-    return operations.empty() ? std::vector{Operation::kForward, Operation::kBackwardInput, Operation::kBackwardFilter}
-                              : operations;
+    std::vector<Operation> selected;
+    for (const std::string &name : operations) selected.push_back(kOperationsByName.at(name));
+    return selected;
   }
 };
 
@@ -63,17 +66,18 @@ Result<SuiteEntry> parse(const std::string &problem) {
   return Status(status);
 }
 
-/// Kernels of the operations and the target asked for; a filter's reordering belongs to no operation.
+/// Kernels of the operations and the target asked for, those that reorder an operation's filter included.
 bool is_listed(const KernelInfo &kernel, const Options &options) {
   if (options.execution.target && kernel.target != *options.execution.target) return false;
-  if (options.operations.empty()) return true;
-  for (Operation operation : options.operations) {
-    if (kernel.operation.starts_with(std::string("conv2d_") + name_of(operation))) return true;
-  }
-  return false;
+  return std::any_of(options.operations.begin(), options.operations.end(), [&](const std::string &operation) {
+    return kernel.operation.starts_with("conv2d_" + operation) || kernel.operation == "reorder_filter_" + operation;
+  });
 }
 
 int list(const Options &options) {
+  if (options.execution.target && find_target(*options.execution.target) == nullptr) {
+    return fail("--target is \"" + *options.execution.target + "\", expected one of " + target_names());
+  }
   Json targets_json = Json::array(), kernels_json = Json::array();
   for (const auto &[name, reason] : targets()) {
     targets_json.push_back({{"name", name}, {"available", reason.empty()}, {"unavailable_reason", reason}});
@@ -186,7 +190,7 @@ int main(int argc, char **argv) {
   };
   const auto add_selection = [&](CLI::App *subcommand) {
     subcommand->add_option("--op", options.operations, "Only this operation; may be repeated (default: all)")
-        ->transform(CLI::CheckedTransformer(kOperationsByName));
+        ->check(CLI::IsMember(kOperationsByName));
     subcommand->add_option("--target", options.execution.target,
                            "Only this target: x86_64, avx2, avx512, cuda, opencl");
   };

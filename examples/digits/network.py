@@ -89,18 +89,20 @@ class Network:
             results.append(layer.forward(results[-1], training))
         return results[1:]
 
-    def train_step(self, images, digits):
-        """Runs forward and backward; returns the mean cross entropy of the softmax of the scores."""
+    def train_step(self, images, digits, smoothing=0.2):
+        """Runs forward and backward; returns the mean cross entropy of the softmax of the scores.
+
+        What is minimised has its labels smoothed (Szegedy et al., 2016): certainty would cost accuracy on other images.
+        """
         scores = self.activations(images, training=True)[-1].reshape(-1, 10)
         exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
         probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-        wanted = np.arange(len(digits)), digits
-        loss = -np.log(probabilities[wanted]).mean()
-        probabilities[wanted] -= 1
-        gradient = (probabilities / len(digits)).reshape(-1, 1, 1, 10)
+        labels = np.eye(10, dtype=np.float32)[digits]
+        smoothed = (1 - smoothing) * labels + smoothing / 10
+        gradient = ((probabilities - smoothed) / len(digits)).reshape(-1, 1, 1, 10)
         for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
-        return float(loss)
+        return float(-np.log(probabilities[labels == 1]).mean())
 
     def classify(self, images):
         """The digit of each image; a number of images that BATCH divides keeps to the specialised kernels."""

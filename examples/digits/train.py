@@ -13,6 +13,7 @@ from typing import NamedTuple
 import figures
 import network as networks
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 DATA = Path(__file__).parent / "data" / "digits.csv.gz"
@@ -44,12 +45,16 @@ def load():
     return Digits(*(part[:-HELD_OUT] for part in everything)), Digits(*(part[-HELD_OUT:] for part in everything))
 
 
-def shifted(random, images):
-    """Each image moved by up to a pixel each way: handwriting is not centred to the pixel."""
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+def distorted(random, images):
+    """Each image turned, scaled, sheared and moved a little, as handwriting is."""
     result = np.empty_like(images)
-    for image, (down, right), target in zip(padded, random.integers(0, 3, (len(images), 2)), result):
-        target[...] = image[down : down + 8, right : right + 8]
+    for image, target in zip(images, result):
+        matrix = np.eye(2) + random.uniform(-0.1, 0.1, (2, 2))
+        centre = np.array([4, 4])
+        offset = centre - matrix @ centre + random.uniform(-1, 1, 2)
+        coefficients = np.column_stack([matrix, offset]).ravel()
+        pixels = Image.fromarray(image[:, :, 0])
+        target[:, :, 0] = pixels.transform((8, 8), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
     return result
 
 
@@ -63,7 +68,7 @@ def fit(network, training, held_out, epochs, random):
             order = random.permutation(len(training.digits))
             for batch in order[: steps_per_epoch * networks.BATCH].reshape(steps_per_epoch, networks.BATCH):
                 learning_rate = 1.5e-3 * (1 + np.cos(np.pi * progress.n / progress.total))
-                loss = network.train_step(shifted(random, training.images[batch]), training.digits[batch])
+                loss = network.train_step(distorted(random, training.images[batch]), training.digits[batch])
                 optimizer.step(network.gradients, learning_rate)
                 history.losses.append(loss)
                 progress.update()
@@ -73,7 +78,7 @@ def fit(network, training, held_out, epochs, random):
     return history
 
 
-def train(output, epochs=30, seed=1, target=None):
+def train(output, epochs=40, seed=1, target=None):
     """Trains and writes the figures to the folder `output`."""
     random = np.random.default_rng(seed)
     training, held_out = load()
@@ -89,7 +94,7 @@ def train(output, epochs=30, seed=1, target=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("build/digits"), help="folder of the figures")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target", help="halconv target; default: the best one")
     arguments = parser.parse_args()

@@ -1,17 +1,18 @@
 """TensorFlow's conv2d and its gradients over NumPy arrays, by Halide kernels compiled ahead of time.
 
 Tensors are contiguous float32 arrays: input [n, h, w, c], filter [r, s, c, k], output [n, p, q, k]. Names, order and
-defaults of the arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding` "SAME", "VALID"
-or [[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC". Besides,
+defaults of the arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding` "SAME",
+"VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC". Besides,
 
-- `target` forces the kernels of a target ("avx2", ...); None takes the environment variable HALCONV_TARGET, and without it
-  the best target of this machine;
+- `target` forces the kernels of a target ("avx2", ...); None takes the environment variable HALCONV_TARGET, and without
+  it the best target of this machine;
 - `threads` is the most CPU threads a call may use; 0 means one per core. Results are the same for any number.
 
-ValueError says which argument does not fit and what was expected, NotImplementedError what no kernel can do, RuntimeError
-what went wrong in one.
+ValueError says which argument does not fit and what was expected, NotImplementedError what no kernel can do,
+RuntimeError what went wrong in one.
 
-`halconv.reference` computes the same with NumPy alone, `halconv.relations` shows how the functions follow from one another.
+`halconv.reference` computes the same with NumPy alone, `halconv.relations` shows how the functions follow from one
+another.
 """
 
 from . import _halconv
@@ -101,7 +102,7 @@ def conv2d_transpose(
     target=None,
     threads=0,
 ):
-    """The transpose of conv2d: input [n, p, q, k], filters [r, s, c, k], output [n, h, w, c] of shape `output_shape`."""
+    """The transpose of conv2d: input [n, p, q, k], filters [r, s, c, k], output [n, h, w, c] as `output_shape` says."""
     attributes = _attributes(strides, padding, data_format, dilations)
     return _halconv.conv2d_transpose(input, filters, output_shape, attributes, target, threads)
 
@@ -118,7 +119,7 @@ def conv2d_backprop_input_autodiff(
     target=None,
     threads=0,
 ):
-    """conv2d_backprop_input by differentiating the forward algorithm (Halide's propagate_adjoints): an oracle, slow."""
+    """conv2d_backprop_input by differentiating conv2d's algorithm (Halide's propagate_adjoints): an oracle, slow."""
     attributes = _attributes(strides, padding, data_format, dilations)
     return _halconv.conv2d_backprop_input_autodiff(filter, out_backprop, input_sizes, attributes, target, threads)
 
@@ -135,6 +136,6 @@ def conv2d_backprop_filter_autodiff(
     target=None,
     threads=0,
 ):
-    """conv2d_backprop_filter by differentiating the forward algorithm (Halide's propagate_adjoints): an oracle, slow."""
+    """conv2d_backprop_filter by differentiating conv2d's algorithm (Halide's propagate_adjoints): an oracle, slow."""
     attributes = _attributes(strides, padding, data_format, dilations)
     return _halconv.conv2d_backprop_filter_autodiff(input, out_backprop, filter_sizes, attributes, target, threads)

@@ -35,7 +35,9 @@ def _spatial_pair(name, value):
     if len(values) == 1:
         values *= 2
     if len(values) != 2 or min(values) < 1:
-        raise ValueError(f"{name} is {value!r}, expected a positive int or a list of 1, 2 or, as [1, height, width, 1], 4")
+        raise ValueError(
+            f"{name} is {value!r}, expected a positive int or a list of 1, 2 or, as [1, height, width, 1], 4"
+        )
     return values[0], values[1]
 
 
@@ -45,14 +47,12 @@ def _explicit_paddings(padding):
     except TypeError:
         pairs = []
     valid = (
-        len(pairs) == 4
-        and all(len(pair) == 2 and min(pair) >= 0 for pair in pairs)
-        and pairs[0] == pairs[3] == (0, 0)
+        len(pairs) == 4 and all(len(pair) == 2 and min(pair) >= 0 for pair in pairs) and pairs[0] == pairs[3] == (0, 0)
     )
     if not valid:
         raise ValueError(
-            f"padding is {padding!r}, expected 'SAME', 'VALID' or [[0, 0], [top, bottom], [left, right], [0, 0]] with no "
-            "negative number"
+            f"padding is {padding!r}, expected 'SAME', 'VALID' or [[0, 0], [top, bottom], [left, right], [0, 0]] "
+            "with no negative number"
         )
     return pairs[1], pairs[2]
 

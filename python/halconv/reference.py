@@ -4,8 +4,8 @@
         input[n, stride_h*p + dilation_h*r - pad_top, stride_w*q + dilation_w*s - pad_left, c] * filter[r, s, c, k]
 
 with zeros outside the input. Arguments, their order and defaults are TensorFlow's: `strides` and `dilations` an int or
-1, 2 or 4 of them, `padding` "SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]]. Sums are taken, and results
-returned, in float64. Every function raises ValueError where shapes or attributes do not fit.
+1, 2 or 4 of them, `padding` "SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]]. Sums are taken, and
+results returned, in float64. Every function raises ValueError where shapes or attributes do not fit.
 """
 
 import numpy as np
@@ -76,10 +76,10 @@ def conv2d_transpose(input, filters, output_shape, strides, padding="SAME", data
 def rounding_error_bound(terms, magnitudes):
     """Bounds, element by element, how far a float32 result may be from the exact sum of `terms` products.
 
-    gamma_n * sum |a||b| with gamma_n = n u / (1 - n u): Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
-    section 3.1; it holds for every order of summation, with or without fused multiply-add. `magnitudes` is the sum of
-    |a||b|: the same function of this module called with absolute values. The reference's own error, of the same form in
-    float64, is included.
+    gamma_n * sum |a||b| with gamma_n = n u / (1 - n u): Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+    ed., section 3.1; it holds for every order of summation, with or without fused multiply-add. `magnitudes` is the sum
+    of |a||b|: the same function of this module called with absolute values. The reference's own error, of the same form
+    in float64, is included.
     """
 
     def gamma(precision):

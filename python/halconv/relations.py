@@ -1,8 +1,9 @@
 """How TensorFlow's four convolution functions follow from one another.
 
-Each function takes the `conv2d` (or `conv2d_transpose`) it is built on as its first argument: halconv's or the reference's,
-or anyone's with TensorFlow's signature. The rest is NumPy that moves elements and never computes with them. All hold for
-any stride, padding, dilation, batch and channel count; shapes and the other arguments are those of `reference`.
+Each function takes the `conv2d` (or `conv2d_transpose`) it is built on as its first argument: halconv's or the
+reference's, or anyone's with TensorFlow's signature. The rest is NumPy that moves elements and never computes with
+them. All hold for any stride, padding, dilation, batch and channel count; shapes and the other arguments are those of
+`reference`.
 
 With d_out [n, p, q, k] and w [r, s, c, k], at stride 1 and without dilation:
 
@@ -55,8 +56,9 @@ def pad_or_crop(tensor, paddings):
 def pad_to_full(dilated_out_backprop, input_size, filter_size, dilations, paddings):
     """Pads such that a VALID correlation with the turned filter yields the gradient of every input pixel, once.
 
-    Without padding of the forward pass that is the "full" padding, by the filter's reach less one on each side. The forward
-    pass's padding shortens it, to a crop where it exceeds that reach; input rows that no output saw lengthen it at the end.
+    Without padding of the forward pass that is the "full" padding, by the filter's reach less one on each side. The
+    forward pass's padding shortens it, to a crop where it exceeds that reach; input rows that no output saw lengthen it
+    at the end.
     """
     full = []
     for axis, (before, _) in enumerate(paddings):
@@ -92,14 +94,14 @@ def conv2d_backprop_input_by_conv2d(
 def conv2d_backprop_filter_by_conv2d(
     conv2d, input, filter_sizes, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
 ):
-    """conv2d_backprop_filter with conv2d alone: the input correlated with d_out as a filter, batch and channels swapped.
+    """conv2d_backprop_filter with conv2d alone: the input correlated with d_out, batch and channels swapped.
 
     Strides and dilations change places: neighbouring taps of d_out lie a stride apart, neighbouring results a dilation.
     """
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
     geometry = conv2d_geometry(input.shape, filter_sizes, attributes)
     check_shape("out_backprop", out_backprop.shape, geometry.output_shape)
-    seen = []  # the padding with which the last tap of the last output pixel meets the last row, and no row is left over
+    seen = []  # the padding, or crop, with which the last tap of the last output pixel meets the last row
     for axis, (before, _) in enumerate(geometry.paddings):
         reach = geometry.dilations[axis] * (filter_sizes[axis] - 1)
         last = geometry.strides[axis] * (geometry.output_shape[1 + axis] - 1)

@@ -75,9 +75,7 @@ def random_problem(seed):
 
 RANDOM_SEEDS = range(20)
 ALL = CORNER_CASES + [random_problem(seed) for seed in RANDOM_SEEDS]
-IDS = [str(problem) for problem in CORNER_CASES] + [
-    f"seed{seed}_{random_problem(seed)}" for seed in RANDOM_SEEDS
-]
+IDS = [str(problem) for problem in CORNER_CASES] + [f"seed{seed}_{random_problem(seed)}" for seed in RANDOM_SEEDS]
 
 
 def integers(shape, seed):

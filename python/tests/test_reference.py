@@ -65,7 +65,13 @@ def test_gradients_are_difference_quotients(problem):
 
 @pytest.mark.parametrize(
     "size, reach, stride, expected_output, expected_padding",
-    [(224, 7, 2, 112, (2, 3)), (56, 3, 1, 56, (1, 1)), (56, 3, 2, 28, (0, 1)), (5, 1, 3, 2, (0, 0)), (7, 4, 1, 7, (1, 2))],
+    [
+        (224, 7, 2, 112, (2, 3)),
+        (56, 3, 1, 56, (1, 1)),
+        (56, 3, 2, 28, (0, 1)),
+        (5, 1, 3, 2, (0, 0)),
+        (7, 4, 1, 7, (1, 2)),
+    ],
 )
 def test_same_padding_puts_what_is_left_over_at_the_end(size, reach, stride, expected_output, expected_padding):
     attributes = conv2d_attributes(stride, "SAME")
@@ -118,6 +124,8 @@ def test_rounding_error_bound_holds_and_is_not_vacuous():
     for i in range(512):
         total += a[:, i] * b[:, i]
     exact = np.einsum("ij,ij->i", a.astype(np.float64), b.astype(np.float64))
-    bound = reference.rounding_error_bound(512, np.einsum("ij,ij->i", abs(a.astype(np.float64)), abs(b.astype(np.float64))))
+    bound = reference.rounding_error_bound(
+        512, np.einsum("ij,ij->i", abs(a.astype(np.float64)), abs(b.astype(np.float64)))
+    )
     assert np.all(abs(total - exact) <= bound)
     assert bound.max() < 0.05

@@ -51,9 +51,7 @@ def test_at_stride_1_the_gradients_are_the_textbook_one_liners():
     full = relations.pad_to_full(d_out, (6, 7), (3, 2), (1, 1), ((0, 0), (0, 0)))
     assert full.shape == (2, 4 + 2 * 2, 6 + 2 * 1, 4)
     d_x = reference.conv2d(full, relations.swap_in_out(relations.rot180(w)), 1, "VALID")
-    d_w = relations.nhwc_to_hwio(
-        reference.conv2d(relations.swap_n_c(x), relations.nhwc_to_hwio(d_out), 1, "VALID")
-    )
+    d_w = relations.nhwc_to_hwio(reference.conv2d(relations.swap_n_c(x), relations.nhwc_to_hwio(d_out), 1, "VALID"))
     np.testing.assert_array_equal(d_x, reference.conv2d_backprop_input(x.shape, w, d_out, 1, "VALID"))
     np.testing.assert_array_equal(d_w, reference.conv2d_backprop_filter(x, w.shape, d_out, 1, "VALID"))
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdio>
 #include <new>
+#include <string_view>
 
 #include "HalideRuntime.h"
 #include "thread_pool.h"
@@ -75,7 +76,10 @@ int CallContext::parallel_for(Task task, int first, int count, uint8_t *closure)
 
 void CallContext::record_error(const char *text) {
   const std::lock_guard lock(mutex_);
-  if (error_text_[0] == '\0') std::snprintf(error_text_, sizeof error_text_, "%s", text);
+  if (error_text_[0] != '\0') return;
+  const std::string_view line(text);
+  const auto length = static_cast<int>(line.find_last_not_of('\n') + 1);
+  std::snprintf(error_text_, sizeof error_text_, "%.*s", length, text);
 }
 
 Status CallContext::status(int code, const std::string &what) {

@@ -13,7 +13,7 @@ inline constexpr size_t kBlockAlignment = 64;
 
 /// Four classes per power of two, from 2^8 bytes on: at most a quarter of a block is wasted.
 inline constexpr int kSmallestBlockLog2 = 8;
-inline constexpr int kLargestBlockLog2 = 46;
+inline constexpr int kLargestBlockLog2 = 40;
 inline constexpr int kSizeClasses = 4 * (kLargestBlockLog2 - kSmallestBlockLog2);
 inline constexpr size_t kLargestBlock = size_t{1} << kLargestBlockLog2;
 

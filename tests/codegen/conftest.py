@@ -47,12 +47,12 @@ def pytest_generate_tests(metafunc):
     """One test per kernel file, named as the kernel."""
     folder = metafunc.config.getoption("kernels")
 
-    def parametrize(fixture, targets, suffix, generic):
-        files = [file for target in targets for file in kernel_files.find(folder / target, suffix)
-                 if generic or file.problem != "generic"]
+    def parametrize(fixture, targets, suffix, wanted):
         if fixture in metafunc.fixturenames:
+            files = [file for target in targets for file in kernel_files.find(folder / target, suffix) if wanted(file)]
             metafunc.parametrize(fixture, files, ids=[file.path.stem for file in files])
 
-    parametrize("cpu_kernel", ("avx2", "avx512"), ".s", generic=False)
-    parametrize("cuda_kernel", ("cuda",), ".device_code", generic=True)
-    parametrize("specialised_cuda_kernel", ("cuda",), ".device_code", generic=False)
+    parametrize("cpu_kernel", ("avx2", "avx512"), ".s", lambda file: file.problem != "generic")
+    parametrize("whole_tile_cpu_kernel", ("avx2", "avx512"), ".s", lambda file: file.fills_tiles)
+    parametrize("cuda_kernel", ("cuda",), ".device_code", lambda file: True)
+    parametrize("whole_tile_cuda_kernel", ("cuda",), ".device_code", lambda file: file.fills_tiles)

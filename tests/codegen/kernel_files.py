@@ -19,6 +19,13 @@ class KernelFile:
     problem: str
     target: str
 
+    @property
+    def fills_tiles(self) -> bool:
+        """Whether the result has channels in whole vectors of every target. Where it has not, part of a tile is idle."""
+        channels = {kind: int(count) for kind, count in re.findall(r"(ic|oc)(\d+)", self.problem)}
+        of_result = {"conv2d_forward": ["oc"], "conv2d_backward_input": ["ic"], "conv2d_backward_filter": ["ic", "oc"]}
+        return bool(channels) and all(channels[kind] % 16 == 0 for kind in of_result[self.operation])
+
 
 def find(folder: pathlib.Path, suffix: str) -> list[KernelFile]:
     """The files of convolutions in `folder`, by name; filter conversions hold no multiply-adds."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import operator
 import pathlib
 import re
 import subprocess
@@ -33,14 +35,27 @@ class Launch:
     shared_bytes: int  # per block
 
 
+def _constant(expression: str) -> int:
+    """The value of an integer expression. One with variables in it fails: no launch needs to compute its block."""
+    operations = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
+
+    def value(node: ast.AST) -> int:
+        if isinstance(node, ast.Constant):
+            return node.value
+        assert isinstance(node, ast.BinOp) and type(node.op) in operations, f"{expression} is not constant"
+        return operations[type(node.op)](value(node.left), value(node.right))
+
+    return value(ast.parse(expression, mode="eval").body)
+
+
 def launches(stmt: pathlib.Path) -> list[Launch]:
-    """The launches in lowered Halide code. Sizes that are not constants fail: no launch needs to compute its block."""
+    """The launches in lowered Halide code."""
     text = stmt.read_text(errors="replace")
     found = []
     # halide_cuda_run(context, "kernel", blocks x, y, z, threads x, y, z, shared bytes, (void *)make_struct(...
     for match in re.finditer(r'halide_cuda_run\([^"\n]*"(\w+)", (.*?), \(void \*\)make_struct', text):
         *_, x, y, z, shared = match[2].split(", ")
-        found.append(Launch(match[1], int(x) * int(y) * int(z), int(shared)))
+        found.append(Launch(match[1], _constant(x) * _constant(y) * _constant(z), _constant(shared)))
     return found
 
 

@@ -1,0 +1,39 @@
+# Tests of the generator program `generate`, in the folder `work`: what a bad problem or tuned table gets.
+cmake_minimum_required(VERSION 3.28)
+file(REMOVE_RECURSE ${work})
+file(MAKE_DIRECTORY ${work})
+
+# Generates a kernel from a table of that text; checks that it fails with the message and writes nothing.
+function(expect_failure table_text parameters message)
+  file(WRITE ${work}/table.txt "${table_text}")
+  execute_process(
+    COMMAND ${generate} -g conv2d_forward -f kernel -o . -e object target=x86-64-linux-no_runtime-user_context ${parameters}
+    WORKING_DIRECTORY ${work} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(status EQUAL 0 OR EXISTS ${work}/kernel.o)
+    message(SEND_ERROR "${parameters}, table \"${table_text}\": generated a kernel")
+  endif()
+  string(FIND "${output}" "${message}" found)
+  if(found EQUAL -1)
+    message(SEND_ERROR "${parameters}, table \"${table_text}\": \"${message}\" is not in:\n${output}")
+  endif()
+endfunction()
+
+set(problem problem=g1mb1_ic8oc8_ih9oh7kh3sh1ph0)
+set(row "conv2d_forward g1mb1_ic8oc8_ih9oh7kh3sh1ph0")
+set(tuned ${problem} table=table.txt)
+
+expect_failure("" problem=mb1ic8ox4 "problem=mb1ic8ox4:7: unknown field \"ox\"")
+expect_failure("" problem=mb1ic8oc8kh3 "\"ih\" is missing")
+expect_failure("" "${problem};table=nowhere.txt" "table=nowhere.txt: cannot be read")
+expect_failure("# comment\nconv2d_sideways generic width=1" "${tuned}"
+  "table.txt:2: \"conv2d_sideways\", expected an operation")
+expect_failure("conv2d_forward" "${tuned}" "table.txt:1: no problem after \"conv2d_forward\"")
+expect_failure("conv2d_forward mb1ic8oc8ih9kh3 width=2" "${tuned}"
+  "table.txt:1: the problem is spelled \"mb1ic8oc8ih9kh3\", expected \"g1mb1_ic8oc8_ih9oh7kh3sh1ph0\"")
+expect_failure("${row}" "${tuned}" "table.txt:1: no numbers after the problem")
+expect_failure("${row} width" "${tuned}" "table.txt:1: \"width\", expected name=integer")
+expect_failure("${row} width=wide" "${tuned}" "table.txt:1: \"width=wide\", expected name=integer")
+expect_failure("${row} width=2 width=3" "${tuned}" "table.txt:1: \"width\" is given twice")
+expect_failure("${row} width=2\n${row} width=3" "${tuned}" "table.txt:2: a second row for conv2d_forward")
+expect_failure("${row} speed=3" "${tuned}" "table.txt:1: unknown \"speed\", expected one of ")
+expect_failure("${row} width=900" "${tuned}" "table.txt:1: width is 900, expected 1 to ")
