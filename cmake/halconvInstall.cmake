@@ -15,6 +15,10 @@ install(TARGETS halconv_runtime halconv_halide_runtime halconv ${libraries} EXPO
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY runtime/include/halconv DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
+if(TARGET halconv_cli)
+  install(TARGETS halconv_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
 install(TARGETS halconv_generate EXPORT halconvTargets RUNTIME DESTINATION ${private_dir})
 install(PROGRAMS ${HALCONV_KERNEL_LIST} DESTINATION ${private_dir})
 install(FILES $<TARGET_FILE:Halide::Halide> DESTINATION ${private_dir})
