@@ -107,7 +107,9 @@ def main():
 
     console.print("A network learns to read handwritten digits, every convolution and every gradient by halconv.")
     network = digits.train(arguments.output / "digits", target=arguments.target)
-    console.print(f"{network.accuracy:.2%} of the held-out digits are read right; pictures:", *network.figures, soft_wrap=True)
+    console.print(
+        f"{network.accuracy:.2%} of the held-out digits are read right; pictures:", *network.figures, soft_wrap=True
+    )
     trained = time.perf_counter()
 
     summary = {

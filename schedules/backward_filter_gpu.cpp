@@ -20,8 +20,8 @@ using Halide::VarOrRVar;
 
 constexpr int kVector = 4;  // floats in 128 bits, the widest access
 
-/// The loops of one stage over tiles of the filter. Fresh names for each, because Halide finds a compute_at level by name
-/// over all stages of a Func.
+/// The loops of one stage over tiles of the filter. Fresh names for each, because Halide finds a compute_at level by
+/// name over all stages of a Func.
 struct FilterLoops {
   explicit FilterLoops(const std::string &stage)
       : k("k_" + stage),
@@ -41,10 +41,11 @@ struct FilterLoops {
   Var k, vector, lane, c, s, k_thread, c_thread, r_thread, thread, k_tile, c_tile, s_tile, r_tile, tile;
 };
 
-/// Splits a thread's tile off and leaves loops over threads and tiles. Vectors are split off first and exactly, and only the
-/// loops around them guarded: a guard that differed between the lanes of a vector could not be written in OpenCL C.
-void split_tiles(const BackwardFilterGpuParameters &p, Stage stage, const std::vector<Var> &filter, const FilterLoops &l,
-                 bool vectorized) {
+/// Splits a thread's tile off and leaves loops over threads and tiles. Vectors are split off first and exactly, and
+/// only the loops around them guarded: a guard that differed between the lanes of a vector could not be written in
+/// OpenCL C.
+void split_tiles(const BackwardFilterGpuParameters &p, Stage stage, const std::vector<Var> &filter,
+                 const FilterLoops &l, bool vectorized) {
   const int lanes = vectorized && p.k % kVector == 0 ? kVector : 1;
   const TailStrategy guard = TailStrategy::GuardWithIf;
   stage.split(filter[0], l.k, l.lane, lanes, TailStrategy::RoundUp)
@@ -102,8 +103,8 @@ void keep_operands_in_registers(Func source, Func accumulators, const RVar &loop
   }
 }
 
-/// The threads of a block copy a chunk of pixels to shared memory, neighbouring threads neighbouring channels. Fixed extents
-/// make the size known at compile time.
+/// The threads of a block copy a chunk of pixels to shared memory, neighbouring threads neighbouring channels. Fixed
+/// extents make the size known at compile time.
 void stage_in_shared_memory(const BackwardFilterGpuParameters &p, Func image, const LoopLevel &chunk, bool vectorized,
                             int channels, int width, int height) {
   const std::vector<Var> dimensions = image.args();
@@ -124,8 +125,8 @@ void stage_in_shared_memory(const BackwardFilterGpuParameters &p, Func image, co
       .gpu_threads(k_thread, other_thread);
 }
 
-/// The loops of the reduction: groups of rows and images, which different blocks sum over; in them chunks of pixels, which a
-/// block stages one after the other; in these the pixels.
+/// The loops of the reduction: groups of rows and images, which different blocks sum over; in them chunks of pixels,
+/// which a block stages one after the other; in these the pixels.
 struct PixelLoops {
   RVar row_group{"row_group"}, image_group{"image_group"};
   RVar column_chunk{"column_chunk"}, row_chunk{"row_chunk"}, image{"image"};
@@ -140,13 +141,14 @@ void split_pixels(const BackwardFilterGpuParameters &p, Stage stage, const Halid
   if (p.images_per_group > 0) stage.split(pixels.z, l.image_group, l.image, p.images_per_group, guard);
 }
 
-/// The inner loop: a thread adds a chunk of pixels to its tile of the filter. `accumulators` is read by `consumer` alone.
-void schedule_accumulators(const BackwardFilterGpuParameters &p, Func accumulators, Func consumer, const LoopLevel &thread,
-                           const generators::FilterGradient &gradient, const PixelLoops &l) {
+/// The inner loop: a thread adds a chunk of pixels to its tile of the filter. `accumulators` is read by `consumer`
+/// alone.
+void schedule_accumulators(const BackwardFilterGpuParameters &p, Func accumulators, Func consumer,
+                           const LoopLevel &thread, const generators::FilterGradient &gradient, const PixelLoops &l) {
   const std::vector<Var> filter = accumulators.args();
   keep_in_registers(p, accumulators, thread);
-  // A vector store that read the accumulators would make LLVM keep them as vectors round the loop: pairs of moves and 30
-  // more registers. The copy between the two keeps them scalar.
+  // A vector store that read the accumulators would make LLVM keep them as vectors round the loop: pairs of moves and
+  // 30 more registers. The copy between the two keeps them scalar.
   keep_in_registers(p, accumulators.in(consumer), thread);
   const RVar column_tile("column_tile");
   accumulators.update()
@@ -164,10 +166,12 @@ void schedule_accumulators(const BackwardFilterGpuParameters &p, Func accumulato
   keep_operands_in_registers(gradient.d_dst_padded, accumulators, l.column, {p.k});
 }
 
-/// A tile of the filter per block, summed over the block's pixels in shared memory, one chunk of them after the other: what a
-/// thread accumulates in registers cannot outlive the barriers around a chunk. `consumer` reads `sum` and writes it out.
+/// A tile of the filter per block, summed over the block's pixels in shared memory, one chunk of them after the other:
+/// what a thread accumulates in registers cannot outlive the barriers around a chunk. `consumer` reads `sum` and writes
+/// it out.
 void schedule_block_sum(const BackwardFilterGpuParameters &p, Func consumer, const std::vector<Var> &groups,
-                        bool vectorized, Func sum, const generators::FilterGradient &gradient, const PixelLoops &pixels) {
+                        bool vectorized, Func sum, const generators::FilterGradient &gradient,
+                        const PixelLoops &pixels) {
   const FilterLoops result("result"), initial("initial"), adding("adding");
   split_tiles(p, consumer, consumer.args(), result, vectorized);
   map_to_threads(consumer, result, {});
@@ -193,15 +197,16 @@ void schedule_block_sum(const BackwardFilterGpuParameters &p, Func consumer, con
 
   const LoopLevel chunk(sum, pixels.column_chunk);
   stage_in_shared_memory(p, gradient.d_dst_padded, chunk, p.vectorized_d_dst, p.block_k(), p.width, p.height);
-  stage_in_shared_memory(p, p.staged_by_tap ? gradient.patches : gradient.src_padded, chunk, p.vectorized_src, p.block_c(),
-                         p.staged_width(), p.staged_height());
+  stage_in_shared_memory(p, p.staged_by_tap ? gradient.patches : gradient.src_padded, chunk, p.vectorized_src,
+                         p.block_c(), p.staged_width(), p.staged_height());
   schedule_accumulators(p, partial, sum, LoopLevel(sum, adding.k_thread), gradient, pixels);
 }
 
 /// The second kernel: a thread adds what all groups found for four elements of the filter.
 void schedule_group_sum(const BackwardFilterGpuParameters &p, Func result, Func sum) {
   const std::vector<Var> filter = result.args();
-  const Var lane("lane"), k("k_vector"), k_block("k_block"), k_thread("k_thread"), c_block("c_block"), c_thread("c_thread");
+  const Var lane("lane"), k("k_vector"), k_block("k_block"), k_thread("k_thread"), c_block("c_block"),
+      c_thread("c_thread");
   const Var tap("tap");
   const int lanes = p.vectorized_result ? kVector : 1;
   result.split(filter[0], k, lane, lanes, TailStrategy::RoundUp)

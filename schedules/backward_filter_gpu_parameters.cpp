@@ -25,13 +25,14 @@ int tile_of_channels(int64_t channels, int most) {
   return tile;
 }
 
-/// Accumulators: 4 x 4 channels for each column of a small filter, else 8 x 4 for one tap.
+/// Accumulators: 4 x 4 channels (less for a wide filter) for each column of a small filter, else 8 x 4 for one tap.
 void choose_register_tile(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   const int64_t columns = p.filter_width;
-  t->staged_by_tap = columns == 1 || columns > 7 || p.dilation_width > 4;
+  t->staged_by_tap = columns == 1 || columns > 7 || p.dilation_width > 4 || p.dilation_height > 4;
   t->s = t->staged_by_tap ? 1 : static_cast<int>(columns);
   t->k = t->s == 1 && p.out_channels >= 32 ? 8 : 4;
-  t->c = static_cast<int>(std::min<int64_t>(p.in_channels, t->s > 4 ? 3 : 4));
+  t->c = static_cast<int>(std::min<int64_t>(p.in_channels, 4));
+  if (t->s > 4 && p.in_channels != 3) t->c = std::min(t->c, 2);
 }
 
 void choose_threads(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
@@ -61,8 +62,9 @@ void choose_pixels(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
 }
 
 void choose_groups(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
-  const int64_t tiles = ceil_div<int64_t>(p.out_channels, t->block_k()) * ceil_div<int64_t>(p.in_channels, t->block_c()) *
-                        ceil_div<int64_t>(p.filter_width, t->s) * ceil_div<int64_t>(p.filter_height, t->r_threads);
+  const int64_t tiles = ceil_div<int64_t>(p.out_channels, t->block_k()) *
+                        ceil_div<int64_t>(p.in_channels, t->block_c()) * ceil_div<int64_t>(p.filter_width, t->s) *
+                        ceil_div<int64_t>(p.filter_height, t->r_threads);
   const int64_t wanted = std::clamp<int64_t>(kLeastBlocks / tiles, 1, kMostGroups);
   const int64_t images = std::min<int64_t>(wanted, p.batch);
   const int64_t chunks = ceil_div<int64_t>(p.out_height, t->height);

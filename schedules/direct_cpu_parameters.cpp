@@ -52,6 +52,14 @@ DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
   if (const int tile = p.vectors * p.width * p.height; tile > 64) {
     row->fail("vectors * width * height is " + std::to_string(tile) + ", expected at most 64");
   }
+  if (key.problem && direct_shape(key).reduced_channels % p.unroll != 0) {
+    row->fail("unroll is " + std::to_string(p.unroll) + ", expected a divisor of the " +
+              std::to_string(direct_shape(key).reduced_channels) + " channels summed over");
+  }
+  if (p.rows_per_task < p.height) {
+    row->fail("rows_per_task is " + std::to_string(p.rows_per_task) + ", expected at least the height, " +
+              std::to_string(p.height));
+  }
   return p;
 }
 

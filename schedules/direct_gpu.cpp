@@ -95,8 +95,8 @@ void schedule_accumulators(const DirectGpuParameters &p, Func accumulators, Func
                            Func patches, Func filter, const std::vector<RVar> &reduction) {
   const Var channel = accumulators.args()[0], x = accumulators.args()[1], y = accumulators.args()[2];
   keep_in_registers(p, accumulators, thread);
-  // A vector store that read the accumulators would make LLVM keep them as vectors round the loop: pairs of moves and 30
-  // more registers. The copy between the two keeps them scalar.
+  // A vector store that read the accumulators would make LLVM keep them as vectors round the loop: pairs of moves and
+  // 30 more registers. The copy between the two keeps them scalar.
   keep_in_registers(p, accumulators.in(consumer), thread);
   const RVar group("group"), member("member");
   Stage update = accumulators.update();
@@ -115,8 +115,12 @@ void schedule_accumulators(const DirectGpuParameters &p, Func accumulators, Func
     }
   }
   Func pixels = patches.in(accumulators);
-  pixels.compute_at(accumulators, operands).store_in(MemoryType::Register).bound_extent(pixels.args()[0], p.unrolled_chunk);
-  if (p.unrolled_chunk % kVector == 0) pixels.vectorize(pixels.args()[0], kVector);
+  pixels.compute_at(accumulators, operands)
+      .store_in(MemoryType::Register)
+      .bound_extent(pixels.args()[0], p.unrolled_chunk);
+  if (p.chunk % p.unrolled_chunk == 0 && kVector % p.unrolled_chunk == 0) {
+    pixels.vectorize(pixels.args()[0], p.unrolled_chunk);
+  }
   for (const Var &dimension : pixels.args()) pixels.unroll(dimension);
   Func weights = filter.in(accumulators);
   weights.compute_at(accumulators, member).store_in(MemoryType::Register).bound_extent(weights.args()[0], p.channels);
@@ -129,7 +133,8 @@ void schedule_accumulators(const DirectGpuParameters &p, Func accumulators, Func
 void stage_in_shared_memory(const DirectGpuParameters &p, Func image, const LoopLevel &chunk, int width, int height) {
   const std::vector<Var> dimensions = image.args();
   const Var channel = dimensions[0], x = dimensions[1], y = dimensions[2];
-  const Var lane("lane"), item("item"), thread("thread"), channel_thread("channel_thread"), pixel_thread("pixel_thread");
+  const Var lane("lane"), item("item"), thread("thread"), channel_thread("channel_thread"),
+      pixel_thread("pixel_thread");
   image.compute_at(chunk)
       .store_in(MemoryType::GPUShared)
       .bound_extent(channel, p.chunk)
@@ -177,7 +182,8 @@ void schedule_part(const DirectGpuParameters &p, Func result, const ResultPart &
   }
   if (p.single_chunk()) {
     stage_all_taps(p, part.convolution, block);
-    return schedule_accumulators(p, sum, result, thread, part.convolution.patches, part.filter, {taps.x, taps.y, taps.z});
+    return schedule_accumulators(p, sum, result, thread, part.convolution.patches, part.filter,
+                                 {taps.x, taps.y, taps.z});
   }
   const Var channel = sum.args()[0], x = sum.args()[1], y = sum.args()[2];
   const TileLoops initial("initial", x, y), adding("adding" + suffix, x, y);

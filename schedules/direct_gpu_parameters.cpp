@@ -6,8 +6,10 @@
 namespace halconv::schedules {
 namespace {
 
-constexpr int64_t kSharedFloats = 48 * 1024 / 4;  // a block's limit without opting in to more
-constexpr int kThreads = 128;
+constexpr int kSharedFloats = 48 * 1024 / 4;       // a block's limit without opting in to more
+constexpr int kThreads = 128, kLeastThreads = 32;  // of a block
+constexpr int kLeastChunk = 8;
+constexpr int kMostUnrolledColumns = 16;  // of the filter
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -54,7 +56,9 @@ void choose_threads(const Extents &e, DirectGpuParameters *p) {
   p->column_threads = 1;
   while (p->column_threads < 4 && p->column_threads * p->width < e.width) p->column_threads *= 2;
   p->row_threads = pixel_threads / p->column_threads;
-  while (p->row_threads > 1 && (p->row_threads / 2) * p->height >= e.height && p->threads() > 32) p->row_threads /= 2;
+  while (p->row_threads > 1 && (p->row_threads / 2) * p->height >= e.height && p->threads() > kLeastThreads) {
+    p->row_threads /= 2;
+  }
 }
 
 /// The largest divisor of the reduced channels that is at most `limit`.
@@ -64,23 +68,35 @@ int largest_divisor(int64_t reduced, int64_t limit) {
   return static_cast<int>(divisor);
 }
 
+/// What is left of shared memory beside the sums.
+int free_floats(const DirectGpuParameters &p) { return kSharedFloats - p.threads() * p.channels * p.width * p.height; }
+
+int staged_pixels(const DirectGpuParameters &p) {
+  return p.staged_width(p.filter_width) * p.staged_height(p.filter_height);
+}
+
+/// As many channels as fit; all of them where they are few, as then the sums need no shared memory. Taps are staged one
+/// by one where all of them together read much that none does, or more than fits, and where there are too many to
+/// unroll.
 void choose_chunk(const Extents &e, DirectGpuParameters *p) {
-  const int64_t accumulators = int64_t{p->threads()} * p->channels * p->width * p->height;
-  const int64_t pixels = int64_t{p->staged_width(p->filter_width)} * p->staged_height(p->filter_height);
-  p->staged_by_tap = false;
-  if (e.reduced <= 16 && e.reduced * pixels <= kSharedFloats) {
+  const int least = static_cast<int>(std::min<int64_t>(e.reduced, kLeastChunk));
+  const bool pointwise = p->filter_width * p->filter_height == 1;
+  const auto all_fit = [&] { return e.reduced <= 16 && e.reduced * staged_pixels(*p) <= kSharedFloats; };
+  const auto least_fits = [&] { return least * staged_pixels(*p) <= free_floats(*p); };
+  while (!all_fit() && !least_fits() && p->row_threads > 1 && p->threads() > 2 * kLeastThreads) p->row_threads /= 2;
+  p->staged_by_tap = (pointwise && p->stride_width * p->stride_height > 1) || p->filter_width > kMostUnrolledColumns ||
+                     (!all_fit() && !least_fits());
+  if (p->staged_by_tap) {
+    p->chunk = largest_divisor(e.reduced, std::min(32, free_floats(*p) / (p->block_width() * p->block_height())));
+  } else if (all_fit()) {
     p->chunk = static_cast<int>(e.reduced);
   } else {
-    const int64_t wanted = p->filter_width * p->filter_height == 1 ? 32 : 16;
-    p->chunk = largest_divisor(e.reduced, std::min(wanted, (kSharedFloats - accumulators) / pixels));
-    if (p->chunk < 8 && e.reduced >= 8) {
-      p->staged_by_tap = true;
-      p->chunk = largest_divisor(
-          e.reduced, std::min<int64_t>(32, (kSharedFloats - accumulators) / (p->block_width() * p->block_height())));
-    }
+    p->chunk = largest_divisor(e.reduced, std::min(pointwise ? 32 : 16, free_floats(*p) / staged_pixels(*p)));
   }
   p->chunks = static_cast<int>(e.reduced / p->chunk);
-  p->unrolled_chunk = largest_divisor(p->chunk, 4);
+  // With four channels unrolled, three columns need more than the 170 registers at which three blocks share a
+  // multiprocessor.
+  p->unrolled_chunk = largest_divisor(p->chunk, p->staged_by_tap || p->filter_width <= 2 ? 4 : 2);
 }
 
 }  // namespace

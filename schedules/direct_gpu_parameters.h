@@ -10,14 +10,14 @@ namespace halconv::schedules {
 struct DirectGpuParameters {
   int channels = 8, width = 8, height = 1;                       ///< a thread's accumulators
   int channel_threads = 8, column_threads = 1, row_threads = 8;  ///< a block of threads
-  int chunk = 16;             ///< reduced channels that are staged in shared memory at once
-  int chunks = 0;             ///< how many chunks there are; 0: known at run time
-  int unrolled_chunk = 4;     ///< channels of a chunk that the inner loop holds
-  bool rows_unrolled = false; ///< the inner loop holds all rows of the filter, not one
+  int chunk = 16;              ///< reduced channels that are staged in shared memory at once
+  int chunks = 0;              ///< how many chunks there are; 0: known at run time
+  int unrolled_chunk = 4;      ///< channels of a chunk that the inner loop holds
+  bool rows_unrolled = false;  ///< the inner loop holds all rows of the filter, not one
   /// Stage what one tap reads, whose size depends on no stride, dilation or filter; else what all taps read.
   bool staged_by_tap = true;
-  bool vectorized_result = false;  ///< result channels are a multiple of 4: stored as vectors
-  bool vectorized_chunk = false;   ///< reduced channels are a multiple of 4: staged as vectors
+  bool vectorized_result = false;           ///< result channels are a multiple of 4: stored as vectors
+  bool vectorized_chunk = false;            ///< reduced channels are a multiple of 4: staged as vectors
   int filter_width = 1, filter_height = 1;  ///< where known
   /// Columns and rows between what neighbouring pixels, and neighbouring taps, read; where known.
   int stride_width = 1, stride_height = 1, dilation_width = 1, dilation_height = 1;
@@ -29,9 +29,7 @@ struct DirectGpuParameters {
   int staged_width(int columns) const {
     return (block_width() - 1) * stride_width + (columns - 1) * dilation_width + 1;
   }
-  int staged_height(int rows) const {
-    return (block_height() - 1) * stride_height + (rows - 1) * dilation_height + 1;
-  }
+  int staged_height(int rows) const { return (block_height() - 1) * stride_height + (rows - 1) * dilation_height + 1; }
   bool single_chunk() const { return chunks == 1 && !staged_by_tap; }
 };
 

@@ -90,7 +90,7 @@ void TunedRow::fail(const std::string &message) const { fail_at(location_, messa
 std::optional<TunedRow> find_tuned_row(const KernelKey &key) {
   if (key.table.empty()) return std::nullopt;
   std::ifstream file(key.table);
-  if (!file) throw Halide::CompileError("table=" + key.table + ": cannot be read");
+  if (!file) throw Halide::CompileError("table=" + key.table + ": cannot be read, expected a file of tuned rows");
   const std::string problem = key.problem ? to_string(*key.problem) : "generic";
   std::optional<TunedRow> row;
   std::string line;

@@ -32,6 +32,13 @@ enum class Guard {
 
 inline std::string to_string(Guard guard) { return guard == Guard::kAfter ? "after" : "before"; }
 
+/// How many bytes a tensor keeps away from the page behind it: the environment variable HALCONV_GUARD_DISTANCE, or 0.
+/// QEMU 7.2 needs a vector's width: it reads the lanes that vmaskmovps masks off, which no CPU does.
+inline size_t guard_distance() {
+  const char *const text = std::getenv("HALCONV_GUARD_DISTANCE");
+  return text == nullptr ? 0 : std::strtoul(text, nullptr, 10);
+}
+
 /// Floats between two protected pages.
 class GuardedTensor {
  public:
@@ -39,7 +46,7 @@ class GuardedTensor {
     size_ = 1;
     for (int64_t extent : shape) size_ *= static_cast<size_t>(extent);
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    const size_t bytes = size_ * sizeof(float), inside = (bytes + page - 1) / page * page;
+    const size_t bytes = size_ * sizeof(float) + guard_distance(), inside = (bytes + page - 1) / page * page;
     mapped_ = inside + 2 * page;
     base_ = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base_ == MAP_FAILED) throw std::bad_alloc();

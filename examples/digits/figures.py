@@ -56,9 +56,9 @@ def loss(history):
     per_epoch = per_step.reshape(epochs, -1).mean(axis=1)
     figure, axes = pyplot.subplots(figsize=(8, 4.6), dpi=150, layout="constrained")
     step_ends, epoch_ends = np.linspace(0, epochs, len(per_step) + 1)[1:], np.arange(epochs) + 1
-    axes.semilogy(step_ends, per_step, color="tab:blue", alpha=0.25, linewidth=0.8, label="loss of each step")
-    axes.semilogy(epoch_ends - 0.5, per_epoch, color="tab:blue", label="mean loss of the epoch")
-    axes.set(xlabel="epoch", ylabel="cross entropy", xlim=(0, epochs))
+    axes.plot(step_ends, per_step, color="tab:blue", alpha=0.25, linewidth=0.8, label="loss of each step")
+    axes.plot(epoch_ends - 0.5, per_epoch, color="tab:blue", label="mean loss of the epoch")
+    axes.set(xlabel="epoch", ylabel="cross entropy", xlim=(0, epochs), ylim=(0, per_step.max()))
     right = axes.twinx()
     right.plot(epoch_ends, 100 * np.array(history.accuracies), color="tab:orange", label="held-out accuracy")
     right.set(ylabel="held-out accuracy, %", ylim=(min(90, 100 * min(history.accuracies)), 100))

@@ -11,7 +11,8 @@ _TOOLS = ("llvm-mca", "filecheck", "ptxas", "nvdisasm")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kernels", type=pathlib.Path, required=True, help="folder with one folder per target")
+    parser.addoption("--kernels", type=pathlib.Path, required=True, help="file with the kernels' names, one a line")
+    parser.addoption("--folder", type=pathlib.Path, required=True, help="folder with a folder of files per target")
     for tool in _TOOLS:
         parser.addoption(f"--{tool}", default="", help=f"path of {tool}; tests that need it skip without")
 
@@ -44,15 +45,16 @@ def nvdisasm(request):
 
 
 def pytest_generate_tests(metafunc):
-    """One test per kernel file, named as the kernel."""
-    folder = metafunc.config.getoption("kernels")
+    """One test per kernel, named as the kernel."""
+    names, folder = metafunc.config.getoption("kernels"), metafunc.config.getoption("folder")
+    cpu, cuda = {"avx2": ".s", "avx512": ".s"}, {"cuda": ".device_code"}
 
-    def parametrize(fixture, targets, suffix, wanted):
+    def parametrize(fixture, suffixes, wanted):
         if fixture in metafunc.fixturenames:
-            files = [file for target in targets for file in kernel_files.find(folder / target, suffix) if wanted(file)]
+            files = list(filter(wanted, kernel_files.read_list(names, folder, suffixes)))
             metafunc.parametrize(fixture, files, ids=[file.path.stem for file in files])
 
-    parametrize("cpu_kernel", ("avx2", "avx512"), ".s", lambda file: file.problem != "generic")
-    parametrize("whole_tile_cpu_kernel", ("avx2", "avx512"), ".s", lambda file: file.fills_tiles)
-    parametrize("cuda_kernel", ("cuda",), ".device_code", lambda file: True)
-    parametrize("whole_tile_cuda_kernel", ("cuda",), ".device_code", lambda file: file.fills_tiles)
+    parametrize("cpu_kernel", cpu, lambda file: file.problem != "generic")
+    parametrize("whole_tile_cpu_kernel", cpu, lambda file: file.fills_tiles)
+    parametrize("cuda_kernel", cuda, lambda file: True)
+    parametrize("whole_tile_cuda_kernel", cuda, lambda file: file.fills_tiles)

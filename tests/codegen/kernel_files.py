@@ -27,11 +27,15 @@ class KernelFile:
         return bool(channels) and all(channels[kind] % 16 == 0 for kind in of_result[self.operation])
 
 
-def find(folder: pathlib.Path, suffix: str) -> list[KernelFile]:
-    """The files of convolutions in `folder`, by name; filter conversions hold no multiply-adds."""
+def read_list(path: pathlib.Path, folder: pathlib.Path, suffixes: dict[str, str]) -> list[KernelFile]:
+    """The files of the convolutions among the kernels that `path` names, one a line; filter conversions hold no
+    multiply-adds. `suffixes` gives the kind of file for each target; other targets are left out."""
     files = []
-    for path in sorted(folder.glob(f"conv2d_*{suffix}")):
-        match = _NAME.fullmatch(path.name.removesuffix(suffix))
-        assert match, f"{path.name} is no kernel's name"
-        files.append(KernelFile(path, match["operation"], match["algorithm"], match["problem"], match["target"]))
+    for name in path.read_text().split():
+        match = _NAME.fullmatch(name)
+        assert match, f"{name} is no kernel's name"
+        target = match["target"]
+        if target in suffixes and match["operation"].startswith("conv2d_"):
+            file = folder / target / (name + suffixes[target])
+            files.append(KernelFile(file, match["operation"], match["algorithm"], match["problem"], target))
     return files

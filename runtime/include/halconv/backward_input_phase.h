@@ -1,9 +1,9 @@
 /// How the gradient with respect to the input of a strided convolution falls apart into stride-1 convolutions.
 ///
 /// Input row h receives output row p through tap r where stride * p + dilation * r = h + pad. Rows of the same
-/// (h + pad) mod stride, a phase, share their taps, which form an arithmetic progression; within a phase the gradient is a
-/// stride-1 convolution of d_dst with those taps. Generators unroll the phases of a known shape; the runtime calls a
-/// generic kernel once per phase.
+/// (h + pad) mod stride, a phase, share their taps, which form an arithmetic progression; within a phase the gradient
+/// is a stride-1 convolution of d_dst with those taps. Generators unroll the phases of a known shape; the runtime calls
+/// a generic kernel once per phase.
 #ifndef HALCONV_BACKWARD_INPUT_PHASE_H_
 #define HALCONV_BACKWARD_INPUT_PHASE_H_
 
@@ -22,8 +22,8 @@ struct BackwardInputPhase {
   int64_t offset, advance;
 };
 
-/// The phases of one axis that hold at least one input row, at most `stride` of them. A phase without taps is all zeros.
-/// All arguments are those of the forward convolution, `dilation` one-based.
+/// The phases of one axis that hold at least one input row, at most `stride` of them. A phase without taps is all
+/// zeros. All arguments are those of the forward convolution, `dilation` one-based.
 inline std::vector<BackwardInputPhase> backward_input_phases(int64_t input_rows, int64_t filter_rows, int64_t stride,
                                                              int64_t dilation, int64_t pad) {
   const int64_t step = stride / std::gcd(stride, dilation);
