@@ -21,8 +21,8 @@ DirectShape backward_input_shape(const Conv2dProblem &p) {
       largest_phase(backward_input_phases(p.in_height, p.filter_height, p.stride_height, p.dilation_height, p.pad_top));
   const BackwardInputPhase columns =
       largest_phase(backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left));
-  const bool in_place = p.stride_height == 1 && p.stride_width == 1 && p.filter_height == 1 && p.filter_width == 1 &&
-                        p.in_height <= p.out_height && p.in_width <= p.out_width;
+  const bool in_place =
+      p.filter_height == 1 && p.filter_width == 1 && rows.rows <= p.out_height && columns.rows <= p.out_width;
   return {p.out_channels, p.in_channels, rows.rows, columns.rows, rows.taps, columns.taps, 1, 1, p.batch, in_place};
 }
 

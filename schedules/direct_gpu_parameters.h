@@ -8,12 +8,11 @@ namespace halconv::schedules {
 
 /// Extents of the tiles. Pixels are the result's; the reduced channels are those summed over.
 struct DirectGpuParameters {
-  int channels = 8, width = 8, height = 1;                       ///< a thread's accumulators
+  int channels = 8, width = 8, height = 1;                       ///< a thread's accumulators: 140-180 registers in all
   int channel_threads = 8, column_threads = 1, row_threads = 8;  ///< a block of threads
-  int chunk = 16;              ///< reduced channels that are staged in shared memory at once
-  int chunks = 0;              ///< how many chunks there are; 0: known at run time
-  int unrolled_chunk = 4;      ///< channels of a chunk that the inner loop holds
-  bool rows_unrolled = false;  ///< the inner loop holds all rows of the filter, not one
+  int chunk = 16;          ///< reduced channels that are staged in shared memory at once
+  int chunks = 0;          ///< how many chunks there are; 0: known at run time
+  int unrolled_chunk = 4;  ///< channels of a chunk that the inner loop holds
   /// Stage what one tap reads, whose size depends on no stride, dilation or filter; else what all taps read.
   bool staged_by_tap = true;
   bool vectorized_result = false;           ///< result channels are a multiple of 4: stored as vectors

@@ -2,7 +2,8 @@
 /// the reference on its own problem, or a generic kernel on those of suites/generic_cases.txt.
 #include <gtest/gtest.h>
 
-#include <array>
+#include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,13 @@ std::vector<std::string> convolution_kernels() {
   return names;
 }
 
+/// The most floating-point operations that a test's problem may have: the environment variable HALCONV_MAX_FLOPS, for
+/// processors that are emulated.
+double max_flops() {
+  const char *const text = std::getenv("HALCONV_MAX_FLOPS");
+  return text == nullptr ? std::numeric_limits<double>::infinity() : std::strtod(text, nullptr);
+}
+
 class KernelTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -38,6 +46,9 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
     HALCONV_SKIP_UNLESS_RUNNABLE(kernel_.target);
     problems_ = kernel_.problem ? std::vector{*kernel_.problem} : read_problems("generic_cases.txt");
     ASSERT_FALSE(problems_.empty());
+    if (kernel_.problem && kernel_.problem->flops() > max_flops()) {
+      GTEST_SKIP() << "more than " << max_flops() << " operations: left to processors that are not emulated";
+    }
   }
 
   halconv_execution execution(int32_t threads = 0) const {

@@ -73,11 +73,17 @@ is_installed() {
   [[ $version == "ii "$2 ]]
 }
 
+has_python_headers() {
+  "$venv/bin/python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'
+}
+
 # Installs or unpacks what is missing; prints what this user has to do without.
 install_debian_packages() {
   local name version how missing=()
   while read -r name version how; do
     is_installed "$name" "$version" && continue
+    [[ $name = libpython* ]] && has_python_headers && continue
     if [ "$(id -u)" = 0 ]; then
       missing+=("$name=$version")
     elif [ "$how" = unpack ]; then
@@ -104,6 +110,12 @@ set(Halide_DIR "$halide/lib64/cmake/Halide" CACHE PATH "")
 set(Python_EXECUTABLE "$venv/bin/python" CACHE FILEPATH "")
 list(APPEND CMAKE_PREFIX_PATH "$debian/usr" "$venv" "$(dirname "$halide")/nvidia/cu13")
 END
+  if ! has_python_headers; then
+    cat >> "$deps/paths.cmake" << END
+set(Python_INCLUDE_DIR "$debian/usr/include/python3.11" CACHE PATH "")
+include_directories(SYSTEM "$debian/usr/include")  # Debian's pyconfig.h includes one for the machine from there
+END
+  fi
 }
 
 [ -n "$(entries python.txt)" ] || fail "nothing is known of \"$command\", expected demo, test, bench or lint"

@@ -1,47 +1,37 @@
 """Where the emitted code and the tools are, as CMake found them."""
 
 import pathlib
-import shutil
 
 import pytest
 
 import kernel_files
 
-_TOOLS = ("llvm-mca", "filecheck", "ptxas", "nvdisasm")
-
 
 def pytest_addoption(parser):
     parser.addoption("--kernels", type=pathlib.Path, required=True, help="file with the kernels' names, one a line")
     parser.addoption("--folder", type=pathlib.Path, required=True, help="folder with a folder of files per target")
-    for tool in _TOOLS:
-        parser.addoption(f"--{tool}", default="", help=f"path of {tool}; tests that need it skip without")
-
-
-def _tool(request, name):
-    path = request.config.getoption(name)
-    if not shutil.which(path):
-        pytest.skip(f"{name} was not found")
-    return path
+    for tool in ("llvm_mca", "filecheck", "ptxas", "nvdisasm"):
+        parser.addoption(f"--{tool}", help=f"path of {tool}, for the tests that use it")
 
 
 @pytest.fixture
 def llvm_mca(request):
-    return _tool(request, "--llvm-mca")
+    return request.config.getoption("llvm_mca")
 
 
 @pytest.fixture
 def filecheck(request):
-    return _tool(request, "--filecheck")
+    return request.config.getoption("filecheck")
 
 
 @pytest.fixture
 def ptxas(request):
-    return _tool(request, "--ptxas")
+    return request.config.getoption("ptxas")
 
 
 @pytest.fixture
 def nvdisasm(request):
-    return _tool(request, "--nvdisasm")
+    return request.config.getoption("nvdisasm")
 
 
 def pytest_generate_tests(metafunc):
