@@ -59,9 +59,9 @@ Status null_data(const char *argument, const std::string &shape) {
                       shape.c_str());
 }
 
-Status misaligned_data(const char *argument, const void *data) {
+Status misaligned_data(const char *argument, const void *data, size_t alignment) {
   return error_status(HALCONV_INVALID_ARGUMENT, "%s->data is %p, expected a multiple of %zu", argument, data,
-                      alignof(float));
+                      alignment);
 }
 
 Status dtype(const char *argument, int value) {

@@ -33,7 +33,7 @@ namespace errors {
 
 Status null_argument(const char *argument, const char *expected);
 Status null_data(const char *argument, const std::string &shape);
-Status misaligned_data(const char *argument, const void *data);
+Status misaligned_data(const char *argument, const void *data, size_t alignment);
 Status dtype(const char *argument, int value);
 Status device(const char *argument, int value);
 Status mixed_devices(const char *argument, int value, const char *other, int other_value);

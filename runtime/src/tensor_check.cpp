@@ -30,6 +30,23 @@ Status check_extents(const char *name, const char *member, const int64_t shape[4
   return ok_status();
 }
 
+namespace {
+
+/// What `data` has to be a multiple of. CUDA kernels read four floats at once; an OpenCL handle is no address.
+size_t data_alignment(halconv_device device) {
+  switch (device) {
+    case HALCONV_CUDA:
+      return 4 * sizeof(float);
+    case HALCONV_OPENCL:
+      return 1;
+    case HALCONV_HOST:
+      break;
+  }
+  return alignof(float);
+}
+
+}  // namespace
+
 Status check_tensor(const NamedTensor &argument) {
   const auto [name, tensor] = argument;
   if (tensor == nullptr) return errors::null_argument(name, "a tensor");
@@ -41,8 +58,9 @@ Status check_tensor(const NamedTensor &argument) {
     return errors::device((std::string(name) + "->device").c_str(), tensor->device);
   }
   if (elements > 0 && tensor->data == nullptr) return errors::null_data(name, shape_text(tensor->shape, 4));
-  if (tensor->device != HALCONV_OPENCL && reinterpret_cast<uintptr_t>(tensor->data) % alignof(float) != 0) {
-    return errors::misaligned_data(name, tensor->data);
+  const size_t alignment = data_alignment(tensor->device);
+  if (reinterpret_cast<uintptr_t>(tensor->data) % alignment != 0) {
+    return errors::misaligned_data(name, tensor->data, alignment);
   }
   return ok_status();
 }

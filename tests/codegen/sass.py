@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import operator
 import pathlib
 import re
@@ -91,11 +92,12 @@ def read_ptx(path: pathlib.Path) -> str:
     return path.read_bytes().rstrip(b"\0").decode()
 
 
-def assemble(ptxas: str, nvdisasm: str, ptx: str, architecture: str) -> list[Kernel]:
+@functools.cache
+def assemble(ptxas: str, nvdisasm: str, ptx: pathlib.Path, architecture: str) -> list[Kernel]:
     """The kernels of a PTX module for e.g. "sm_80"."""
     with tempfile.TemporaryDirectory() as folder:
         source, cubin = pathlib.Path(folder, "kernels.ptx"), pathlib.Path(folder, "kernels.cubin")
-        source.write_text(ptx)
+        source.write_text(read_ptx(ptx))
         done = subprocess.run([ptxas, "-v", f"-arch={architecture}", "-O3", str(source), "-o", str(cubin)],
                               capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

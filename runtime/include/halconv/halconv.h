@@ -52,7 +52,7 @@ typedef enum halconv_dtype { HALCONV_FLOAT32 = 0 } halconv_dtype;
 /// Where `halconv_tensor::data` lives.
 typedef enum halconv_device {
   HALCONV_HOST = 0,   ///< an address of this process
-  HALCONV_CUDA = 1,   ///< a CUdeviceptr of the CUDA context that is current on the calling thread
+  HALCONV_CUDA = 1,   ///< a CUdeviceptr, a multiple of 16, of the context that is current on the thread
   HALCONV_OPENCL = 2  ///< a cl_mem of the context that halconv_opencl_context returns
 } halconv_device;
 
