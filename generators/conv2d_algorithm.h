@@ -61,9 +61,9 @@ inline Halide::Func unblocked(Halide::Func blocked, int block) {
   return filter;
 }
 
-/// sum(k, x, y, n) = sum over c, s, r of
-///   filter(k, c, s, r) * src(c, stride_width x + dilation_width s - pad_left, stride_height y + dilation_height r -
-///   pad_top, n)
+/// sum(k, x, y, n) = sum over c, s, r of filter(k, c, s, r) * src(c, u, v, n), where
+///   u = stride_width x + dilation_width s - pad_left
+///   v = stride_height y + dilation_height r - pad_top
 /// `src_padded` starts at (-pad_left, -pad_top); `taps` spans c, s, r.
 inline Convolution forward(Halide::Func src_padded, Halide::Func filter, Halide::RDom taps, Geometry g) {
   const auto [c, k, x, y, n, s, r] = Dimensions();
@@ -81,9 +81,9 @@ struct PhaseTaps {
   Halide::Expr column_advance, row_advance;                     ///< of d_dst
 };
 
-/// sum(c, x, y, n) = sum over k, s, r of
-///   filter(c, k, first + step (s, r)) * d_dst(k, (x, y) + offset - advance (s, r), n)
-/// for the x-th and y-th input column and row of one phase. `d_dst_padded` starts at `offset`; `taps` spans k, s, r.
+/// sum(c, x, y, n) = sum over k, s, r of filter(c, k, first_column + column_step s, first_row + row_step r) *
+///   d_dst(k, x + column_offset - column_advance s, y + row_offset - row_advance r, n)
+/// for the x-th and y-th input column and row of one phase. `d_dst_padded` starts at the offsets; `taps` spans k, s, r.
 inline Convolution backward_input(Halide::Func d_dst_padded, Halide::Func filter, Halide::RDom taps, PhaseTaps t) {
   const auto [c, k, x, y, n, s, r] = Dimensions();
   Halide::Func patches("patches"), sum("sum");
@@ -102,9 +102,9 @@ struct FilterGradient {
   Halide::RDom pixels;
 };
 
-/// sum(k, c, s, r) = sum over x, y, n of
-///   d_dst(k, x, y, n) * src(c, stride_width x + dilation_width s - pad_left, stride_height y + dilation_height r -
-///   pad_top, n)
+/// sum(k, c, s, r) = sum over x, y, n of d_dst(k, x, y, n) * src(c, u, v, n), where
+///   u = stride_width x + dilation_width s - pad_left
+///   v = stride_height y + dilation_height r - pad_top
 /// `src_padded` starts at (-pad_left, -pad_top); `pixels` spans x, y, n.
 inline FilterGradient backward_filter(Halide::Func src_padded, Halide::Func d_dst_padded, Halide::RDom pixels,
                                       Geometry g) {

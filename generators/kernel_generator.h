@@ -22,8 +22,6 @@ class KernelGenerator : public Halide::Generator<Derived> {
   Halide::GeneratorParam<std::string> table_{"table", ""};
 
  protected:
-  using Tensor = Halide::GeneratorInput<Halide::Buffer<float, 4>>;
-
   /// The shape, or nothing for a generic kernel. Throws Halide::CompileError for a malformed problem.
   const std::optional<Conv2dProblem> &problem() {
     if (!parsed_) {

@@ -150,7 +150,7 @@ class Convolution {
   /// What a failure needs to be seen again.
   std::string repro(std::string_view kernel) const {
     return "reproduce: HALCONV_TEST_SEED=" + std::to_string(test_seed()) + " kernel " + std::string(kernel) +
-           " problem " + to_string(problem_) + ", protected page " + testing::to_string(guard_) + " the tensors";
+           " problem " + to_string(problem_) + ", tensors placed \"" + testing::to_string(guard_) + "\"";
   }
 
  private:

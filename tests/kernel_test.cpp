@@ -77,7 +77,7 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(KernelTest, IsExactOnIntegersBetweenProtectedPages) {
   for (const Conv2dProblem &problem : problems_) {
-    for (Guard guard : {Guard::kAfter, Guard::kBefore}) {
+    for (Guard guard : {Guard::kAfter, Guard::kBefore, Guard::kMisaligned}) {
       const Convolution convolution = this->convolution(problem, Fill::kExactIntegers, guard);
       SCOPED_TRACE(convolution.repro(GetParam()));
       const Plan plan = this->plan(problem, execution());

@@ -244,12 +244,19 @@ INSTANTIATE_TEST_SUITE_P(Gpus, DeviceTest, ::testing::Values("cuda", "opencl"),
 /// Without a context on the thread the tensors' addresses mean nothing.
 TEST(CudaContext, HasToBeCurrent) {
   HALCONV_SKIP_UNLESS_RUNNABLE("cuda");
-  float element = 0;
+  alignas(16) float element = 0, result = 0;
   const ConstTensorView x{&element, {1, 1, 1, 1}, Device::kCuda};
-  float result = 0;
   const Status status = conv2d(x, x, {}, {&result, {1, 1, 1, 1}, Device::kCuda});
   EXPECT_EQ(status.code(), HALCONV_INVALID_ARGUMENT);
   EXPECT_NE(status.message().find("no current CUDA context"), std::string::npos) << status.message();
+}
+
+TEST(CudaTensor, HasToBeAlignedForVectors) {
+  alignas(16) float elements[2] = {}, result = 0;
+  const ConstTensorView x{elements + 1, {1, 1, 1, 1}, Device::kCuda};
+  const Status status = conv2d(x, x, {}, {&result, {1, 1, 1, 1}, Device::kCuda});
+  EXPECT_EQ(status.code(), HALCONV_INVALID_ARGUMENT);
+  EXPECT_NE(status.message().find("expected a multiple of 16"), std::string::npos) << status.message();
 }
 
 }  // namespace

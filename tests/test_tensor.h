@@ -24,13 +24,24 @@ namespace halconv::testing {
 
 using Shape = std::array<int64_t, 4>;
 
-/// The side on which a tensor touches a protected page, so that one element too far is a segmentation fault.
+/// Where a tensor lies between two protected pages; one element too far is a segmentation fault.
 enum class Guard {
-  kAfter,  ///< the last element ends where the page begins; the first lies as it comes, at a multiple of 4 bytes
-  kBefore  ///< the first element begins where the page ends
+  kAfter,      ///< the last element ends where a page begins
+  kBefore,     ///< the first element begins where a page ends
+  kMisaligned  ///< as kAfter but for one element: no vector is aligned, whatever the number of elements
 };
 
-inline std::string to_string(Guard guard) { return guard == Guard::kAfter ? "after" : "before"; }
+inline std::string to_string(Guard guard) {
+  switch (guard) {
+    case Guard::kAfter:
+      return "after";
+    case Guard::kBefore:
+      return "before";
+    case Guard::kMisaligned:
+      break;
+  }
+  return "misaligned";
+}
 
 /// How many bytes a tensor keeps away from the page behind it: the environment variable HALCONV_GUARD_DISTANCE, or 0.
 /// QEMU 7.2 needs a vector's width: it reads the lanes that vmaskmovps masks off, which no CPU does.
@@ -46,13 +57,14 @@ class GuardedTensor {
     size_ = 1;
     for (int64_t extent : shape) size_ *= static_cast<size_t>(extent);
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    const size_t bytes = size_ * sizeof(float) + guard_distance(), inside = (bytes + page - 1) / page * page;
+    const size_t slack = guard_distance() + (guard == Guard::kMisaligned ? sizeof(float) : 0);
+    const size_t bytes = size_ * sizeof(float) + slack, inside = (bytes + page - 1) / page * page;
     mapped_ = inside + 2 * page;
     base_ = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base_ == MAP_FAILED) throw std::bad_alloc();
     inside_ = std::span(static_cast<std::byte *>(base_) + page, inside);
     if (mprotect(inside_.data(), inside, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
-    data_ = reinterpret_cast<float *>(inside_.data() + (guard == Guard::kAfter ? inside - bytes : 0));
+    data_ = reinterpret_cast<float *>(inside_.data() + (guard == Guard::kBefore ? 0 : inside - bytes));
   }
   GuardedTensor(GuardedTensor &&other) noexcept
       : shape_(other.shape_),

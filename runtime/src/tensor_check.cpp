@@ -30,6 +30,25 @@ Status check_extents(const char *name, const char *member, const int64_t shape[4
   return ok_status();
 }
 
+Status check_tensor(const NamedTensor &argument) {
+  const auto [name, tensor] = argument;
+  if (tensor == nullptr) return errors::null_argument(name, "a tensor");
+  if (tensor->rank != 4) return errors::rank(name, tensor->rank);
+  int64_t elements = 0;
+  HALCONV_RETURN_IF_ERROR(check_extents(name, "->shape", tensor->shape, &elements));
+  if (tensor->dtype != HALCONV_FLOAT32) return errors::dtype(name, tensor->dtype);
+  if (tensor->device < HALCONV_HOST || tensor->device > HALCONV_OPENCL) {
+    return errors::device((std::string(name) + "->device").c_str(), tensor->device);
+  }
+  if (elements > 0 && tensor->data == nullptr) return errors::null_data(name, shape_text(tensor->shape, 4));
+  return ok_status();
+}
+
+Status check_shape(const NamedTensor &argument, const Shape &expected) {
+  if (std::equal(expected.begin(), expected.end(), argument.tensor->shape)) return ok_status();
+  return errors::shape(argument.name, shape_text(argument.tensor->shape, 4), shape_text(expected.data(), 4));
+}
+
 namespace {
 
 /// What `data` has to be a multiple of. CUDA kernels read four floats at once; an OpenCL handle is no address.
@@ -45,32 +64,10 @@ size_t data_alignment(halconv_device device) {
   return alignof(float);
 }
 
-}  // namespace
-
-Status check_tensor(const NamedTensor &argument) {
-  const auto [name, tensor] = argument;
-  if (tensor == nullptr) return errors::null_argument(name, "a tensor");
-  if (tensor->rank != 4) return errors::rank(name, tensor->rank);
-  int64_t elements = 0;
-  HALCONV_RETURN_IF_ERROR(check_extents(name, "->shape", tensor->shape, &elements));
-  if (tensor->dtype != HALCONV_FLOAT32) return errors::dtype(name, tensor->dtype);
-  if (tensor->device < HALCONV_HOST || tensor->device > HALCONV_OPENCL) {
-    return errors::device((std::string(name) + "->device").c_str(), tensor->device);
-  }
-  if (elements > 0 && tensor->data == nullptr) return errors::null_data(name, shape_text(tensor->shape, 4));
-  const size_t alignment = data_alignment(tensor->device);
-  if (reinterpret_cast<uintptr_t>(tensor->data) % alignment != 0) {
-    return errors::misaligned_data(name, tensor->data, alignment);
-  }
-  return ok_status();
+bool is_misaligned(const NamedTensor &argument) {
+  return argument.tensor != nullptr &&
+         reinterpret_cast<uintptr_t>(argument.tensor->data) % data_alignment(argument.tensor->device) != 0;
 }
-
-Status check_shape(const NamedTensor &argument, const Shape &expected) {
-  if (std::equal(expected.begin(), expected.end(), argument.tensor->shape)) return ok_status();
-  return errors::shape(argument.name, shape_text(argument.tensor->shape, 4), shape_text(expected.data(), 4));
-}
-
-namespace {
 
 bool overlap(const halconv_tensor &a, const halconv_tensor &b) {
   const auto bytes = [](const halconv_tensor &tensor) {
@@ -89,6 +86,11 @@ Status check_placement(const NamedTensor &first, const NamedTensor &second, cons
   for (const NamedTensor &argument : {second, output}) {
     if (argument.tensor != nullptr && argument.tensor->device != reference.tensor->device) {
       return errors::mixed_devices(reference.name, reference.tensor->device, argument.name, argument.tensor->device);
+    }
+  }
+  for (const NamedTensor &argument : {first, second, output}) {
+    if (is_misaligned(argument)) {
+      return errors::misaligned_data(argument.name, argument.tensor->data, data_alignment(argument.tensor->device));
     }
   }
   for (const NamedTensor &input : {first, second}) {

@@ -34,7 +34,7 @@ Status check_tensor(const NamedTensor &argument);
 /// The tensor has the given shape.
 Status check_shape(const NamedTensor &argument, const Shape &expected);
 
-/// All on one device, and `output` apart from the other two. One of the inputs may be null.
+/// All on one device, aligned as it needs them, and `output` apart from the other two. One of the inputs may be null.
 Status check_placement(const NamedTensor &first, const NamedTensor &second, const NamedTensor &output);
 
 /// The forward operation's tensors; `problem` receives what they describe.

@@ -15,17 +15,17 @@ _INSTRUCTION = re.compile(r"^\t([a-z]\w*)(?:[ \t]+([^#\n]*))?")
 def parse(path: pathlib.Path) -> list[list[Instruction]]:
     """The functions of an assembly file."""
     functions: list[list[Instruction]] = []
-    label = None
+    labels: list[str] = []
     for line in path.read_text().splitlines():
         if match := _LABEL.match(line):
-            label = match[1]
-            if not label.startswith(".L"):
+            labels.append(match[1])
+            if not match[1].startswith(".L"):
                 functions.append([])
         elif (match := _INSTRUCTION.match(line)) and functions:
             mnemonic, operands = match[1], (match[2] or "").strip()
             target = operands if mnemonic.startswith("j") else None
-            functions[-1].append(Instruction(mnemonic, operands, line, label, target))
-            label = None
+            functions[-1].append(Instruction(mnemonic, operands, line, tuple(labels), target))
+            labels.clear()
     return functions
 
 
@@ -44,7 +44,7 @@ def filecheck(filecheck_tool: str, checks: pathlib.Path, prefix: str, text: str)
 def cycles_per_iteration(llvm_mca: str, cpu: str, loop: list[Instruction]) -> float:
     """llvm-mca's prediction for `cpu`, everything in the first-level cache."""
     iterations = 1000
-    text = "".join(f"{line.label}:\n" * bool(line.label) + line.text + "\n" for line in loop)
+    text = "".join("".join(f"{label}:\n" for label in line.labels) + line.text + "\n" for line in loop)
     done = subprocess.run([llvm_mca, f"-mcpu={cpu}", f"-iterations={iterations}", "-mtriple=x86_64-linux-gnu"],
                           input=text, capture_output=True, text=True, check=True)
     match = re.search(r"Total Cycles:\s+(\d+)", done.stdout)

@@ -11,13 +11,13 @@ class Instruction:
     mnemonic: str
     operands: str
     text: str  # the whole line, comments included
-    label: str | None = None  # of this instruction
+    labels: tuple[str, ...] = ()  # of this instruction
     jumps_to: str | None = None
 
 
 def _loops(code: list[Instruction]) -> list[range]:
     """The index range of each loop: from a label to the last jump back to it."""
-    position = {instruction.label: i for i, instruction in enumerate(code) if instruction.label}
+    position = {label: i for i, instruction in enumerate(code) for label in instruction.labels}
     last_jump: dict[int, int] = {}
     for i, instruction in enumerate(code):
         header = position.get(instruction.jumps_to)

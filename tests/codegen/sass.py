@@ -73,17 +73,18 @@ def _code(nvdisasm: str, cubin: pathlib.Path) -> dict[str, list[Instruction]]:
     """The instructions of each entry function, without the padding behind them."""
     listing = subprocess.run([nvdisasm, "-c", str(cubin)], capture_output=True, text=True, check=True).stdout
     functions: dict[str, list[Instruction]] = {}
-    name = label = None
+    name = None
+    labels: list[str] = []
     for line in listing.splitlines():
         if match := re.match(r"\s*\.section\s+(\S+?),", line):
             name = match[1].removeprefix(".text.") if match[1].startswith(".text.") else None
         elif match := _LABEL.match(line.strip()):
-            label = match[1]
+            labels.append(match[1])
         elif (match := _INSTRUCTION.search(line)) and name and match[1] != "NOP":
             target = re.search(r"\((\.L_[\w.$]+)\)", match[2]) if match[1].startswith("BRA") else None
             functions.setdefault(name, []).append(
-                Instruction(match[1], match[2].strip(), line.strip(), label, target[1] if target else None))
-            label = None
+                Instruction(match[1], match[2].strip(), line.strip(), tuple(labels), target[1] if target else None))
+            labels.clear()
     return functions
 
 

@@ -14,7 +14,8 @@ kernel:
 \tvxorps\t%xmm0, %xmm0, %xmm0
 .LBB0_1:  # a loop with two multiply-adds of its own around
 \tvfmadd231ps\t%ymm1, %ymm2, %ymm0
-.LBB0_2:  # one with three
+.LBB0_2:  # one with three, at two labels
+.LBB0_4:
 \tvfmadd231ps\t(%rdi), %ymm2, %ymm3      # ymm3 = (ymm2 * mem) + ymm3
 \tvfmadd213ps\t%ymm1, %ymm2, %ymm4
 \tvfmadd132ps\t%ymm1, %ymm2, %ymm5
@@ -44,7 +45,7 @@ def multiply_adds(body):
 
 def test_parses_functions_and_jumps(functions):
     assert [len(function) for function in functions] == [11, 2]
-    assert functions[0][1].label == ".LBB0_1"
+    assert functions[0][1].labels == (".LBB0_1",)
     assert functions[0][5].jumps_to == ".LBB0_2"
 
 
