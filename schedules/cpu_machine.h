@@ -12,7 +12,6 @@ namespace halconv::schedules {
 struct CpuMachine {
   int lanes;                   ///< floats in a vector register
   int registers;               ///< vector registers
-  bool memory_broadcast;       ///< a multiply-add can broadcast its operand from memory
   double fmas_per_cycle;       ///< vector multiply-adds
   double loads_per_cycle;      ///< of a vector or a broadcast scalar
   double fma_latency;          ///< cycles
@@ -22,11 +21,11 @@ struct CpuMachine {
 inline CpuMachine cpu_machine(const Halide::Target &target) {
   const int lanes = target.natural_vector_size<float>();
   // Sapphire Rapids and Zen 4: two 512-bit multiply-adds (Zen 4: one) and two 512-bit loads a cycle.
-  if (target.has_feature(Halide::Target::AVX512_Skylake)) return {lanes, 32, true, 2, 2, 4, 32 << 10, 1 << 20};
+  if (target.has_feature(Halide::Target::AVX512_Skylake)) return {lanes, 32, 2, 2, 4, 32 << 10, 1 << 20};
   // Haswell and later, Zen 2 and later.
-  if (target.has_feature(Halide::Target::FMA)) return {lanes, 16, false, 2, 2, 4, 32 << 10, 1 << 20};
+  if (target.has_feature(Halide::Target::FMA)) return {lanes, 16, 2, 2, 4, 32 << 10, 1 << 20};
   // Baseline x86-64: the multiply and the add are two instructions, and share the two vector ports.
-  return {lanes, 16, false, 1, 2, 8, 32 << 10, 256 << 10};
+  return {lanes, 16, 1, 2, 8, 32 << 10, 256 << 10};
 }
 
 }  // namespace halconv::schedules
