@@ -79,12 +79,16 @@ Status KernelTensor::allocate() {
 
 Status KernelTensor::bind_input(const halconv_tensor &tensor) {
   HALCONV_RETURN_IF_ERROR(bind_output(tensor));
-  return memory_ == Memory::kDevice ? upload() : ok_status();
+  return memory_ == Memory::kDevice ? upload(host_) : ok_status();
 }
 
-Status KernelTensor::upload() {
+// Kernels of GPUs see no host memory: they would demand of it the alignment that they need of the device's.
+Status KernelTensor::upload(uint8_t *source) {
+  buffer_.host = source;
   buffer_.set_host_dirty();
-  return checked(halide_copy_to_device(context_, &buffer_, device_interface(target_.kind)), "copying to the device");
+  const int code = halide_copy_to_device(context_, &buffer_, device_interface(target_.kind));
+  buffer_.host = nullptr;
+  return checked(code, "copying to the device");
 }
 
 Status KernelTensor::fill_with_zeros() {
@@ -96,9 +100,7 @@ Status KernelTensor::fill_with_zeros() {
   void *const zeros = context_->allocate(bytes);
   if (zeros == nullptr) return errors::out_of_memory(std::to_string(bytes) + " bytes of zeros");
   std::memset(zeros, 0, bytes);
-  buffer_.host = static_cast<uint8_t *>(zeros);
-  const Status status = upload();
-  buffer_.host = nullptr;
+  const Status status = upload(static_cast<uint8_t *>(zeros));
   context_->deallocate(zeros);
   return status;
 }
@@ -106,16 +108,20 @@ Status KernelTensor::fill_with_zeros() {
 Status KernelTensor::bind_output(const halconv_tensor &tensor) {
   describe(extents_of(tensor));
   if (tensor.device != HALCONV_HOST) return wrap(tensor);
-  buffer_.host = static_cast<uint8_t *>(tensor.data);
+  host_ = static_cast<uint8_t *>(tensor.data);
   if (target_.kind != TargetKind::kCpu) return allocate();
+  buffer_.host = host_;
   memory_ = Memory::kCallers;
   return ok_status();
 }
 
 Status KernelTensor::publish() {
-  if (memory_ != Memory::kDevice || buffer_.host == nullptr) return ok_status();
+  if (memory_ != Memory::kDevice || host_ == nullptr) return ok_status();
+  buffer_.host = host_;
   buffer_.set_device_dirty();
-  return checked(halide_copy_to_host(context_, &buffer_), "copying to the host");
+  const int code = halide_copy_to_host(context_, &buffer_);
+  buffer_.host = nullptr;
+  return checked(code, "copying to the host");
 }
 
 bool KernelTensor::is_aligned() const {

@@ -65,11 +65,12 @@ class KernelTensor {
   Status wrap(const halconv_tensor &tensor);
   Status allocate();
   Status checked(int code, const char *what) const;
-  Status upload();
+  Status upload(uint8_t *source);
 
   CallContext *const context_;
   const TargetInfo &target_;
   Memory memory_ = Memory::kNone;
+  uint8_t *host_ = nullptr;  ///< the caller's memory, if the tensor is on the host
   halide_buffer_t buffer_{};
   std::array<halide_dimension_t, 5> dimensions_{};
 };
