@@ -232,6 +232,12 @@ int direct_gpu_block(const KernelKey &key) { return direct_gpu_parameters(key).b
 
 void schedule_direct_gpu(const KernelKey &key, Func result, const std::vector<ResultPart> &parts) {
   const DirectGpuParameters parameters = direct_gpu_parameters(key);
+  if (parts.front().update != kPureDefinition) {
+    // Nothing is stored by a definition that leaves the result undefined, but on the host Halide would ask for host
+    // memory.
+    const Var c = result.args()[0], x = result.args()[1];
+    result.gpu_blocks(x).gpu_threads(c);
+  }
   for (const ResultPart &part : parts) schedule_part(parameters, result, part);
 }
 
