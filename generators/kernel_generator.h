@@ -34,6 +34,10 @@ class KernelGenerator : public Halide::Generator<Derived> {
                                      result.error.message);
         }
         shape_ = result.value->problem;
+        if (shape_->groups != 1) {
+          throw Halide::CompileError("problem=" + text + ": g is " + std::to_string(shape_->groups) +
+                                     ", expected 1: kernels have one group");
+        }
       }
     }
     return shape_;
