@@ -9,6 +9,8 @@
 
 #include "HalideBuffer.h"
 #include "HalideRuntime.h"
+#include "call_context.h"
+#include "execution.h"
 #include "halconv/halconv.h"
 #include "halconv/kernel_name.h"
 #include "kernel_table.h"
@@ -35,7 +37,13 @@ class ReorderTest : public ::testing::TestWithParam<std::string> {
   }
 
   int run(halide_buffer_t *filter, halide_buffer_t *packed) const {
-    void *user_context = nullptr;
+    runtime::install_halide_handlers();
+    runtime::Execution execution;
+    execution.threads = 2;
+    runtime::CallContext context(execution, execution.allocator());
+    // Without a context Halide's own threads would run the kernel, whose synchronisation the thread sanitizer cannot
+    // see; with one, a GPU's context would have to be found for the copies as well.
+    void *user_context = kernel_->target->kind == TargetKind::kCpu ? &context : nullptr;
     void *arguments[] = {&user_context, filter, packed};
     return kernel_->argv(arguments);
   }
