@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ceil_divide.h"
 #include "cpu_machine.h"
 #include "tuned_table.h"
 
@@ -21,8 +22,6 @@ constexpr Conv2dProblem kTypical = {.batch = 1,
 
 /// Enough tasks that a few threads end at about the same time.
 constexpr int64_t kTasks = 4;
-
-int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// The share of `extent` in what tiles of `tile` compute of it.
 double filled(int64_t extent, int64_t tile) {

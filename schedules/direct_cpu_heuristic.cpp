@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "ceil_divide.h"
 #include "cpu_machine.h"
 #include "direct_cpu_parameters.h"
 
@@ -11,8 +12,6 @@ namespace {
 
 /// Tasks that a convolution is cut into at least, so that several threads have work.
 constexpr int64_t kTasks = 8;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct Tile {
   int64_t vectors, width, height;
@@ -66,7 +65,7 @@ double pixel_tile_cycles(const CpuMachine &machine, const DirectShape &s, const 
         2.0 * static_cast<double>(part.accumulators()) + 20.0 * static_cast<double>(s.tap_rows * s.tap_columns);
     return products * cycles_per_product(machine, part, in_l1) + overhead + image_refill;
   };
-  const int64_t vectors = ceil_div(s.result_channels, machine.lanes);
+  const int64_t vectors = ceil_divide(s.result_channels, machine.lanes);
   const int64_t rest = vectors % tile.vectors;
   return static_cast<double>(vectors / tile.vectors) * block(tile.vectors) + (rest != 0 ? block(rest) : 0);
 }
@@ -92,7 +91,7 @@ double cycles(const CpuMachine &machine, const DirectShape &s, const Tile &tile)
 Tile best_tile(const CpuMachine &machine, const DirectShape &s) {
   Tile best = {1, 1, 1};
   double least = cycles(machine, s, best);
-  for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_div(s.result_channels, machine.lanes)); ++vectors) {
+  for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_divide(s.result_channels, machine.lanes)); ++vectors) {
     for (int64_t height = 1; height <= std::min<int64_t>(4, s.rows); ++height) {
       for (int64_t width = 1; width <= s.columns; ++width) {
         const Tile tile = {vectors, width, height};
@@ -117,7 +116,7 @@ int64_t task_rows(const DirectShape &s, int64_t height, int64_t bytes) {
   int64_t best = std::min(height, s.rows);
   double least = std::numeric_limits<double>::max();
   for (int64_t rows = best; rows <= std::max(best, most); rows += height) {
-    const double tasks = static_cast<double>(ceil_div(s.rows, rows));
+    const double tasks = static_cast<double>(ceil_divide(s.rows, rows));
     const double cost = tasks * (static_cast<double>(rows) + 0.1 * static_cast<double>(s.tap_rows));
     if (cost <= least) {
       least = cost;
@@ -133,11 +132,11 @@ void choose_tasks(const CpuMachine &machine, const DirectShape &s, DirectCpuPara
   // 4 % faster than 14); a filter that does not stay there is read once per task, which then is as many rows as it can
   // be.
   const int64_t image_bytes = filter_bytes <= machine.l2_bytes * 5 / 8 ? machine.l2_bytes / 8 : machine.l2_bytes;
-  const int64_t blocks = ceil_div(s.result_channels, p->vectors * machine.lanes);
+  const int64_t blocks = ceil_divide(s.result_channels, p->vectors * machine.lanes);
   const int64_t rows = task_rows(s, p->height, image_bytes);
-  const int64_t channel_tasks = ceil_div(kTasks, s.batch * ceil_div(s.rows, rows));
+  const int64_t channel_tasks = ceil_divide(kTasks, s.batch * ceil_divide(s.rows, rows));
   p->rows_per_task = static_cast<int>(rows);
-  p->blocks_per_task = static_cast<int>(ceil_div(blocks, std::min(blocks, channel_tasks)));
+  p->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, channel_tasks)));
 }
 
 /// Unrolling the channels amortises the loop's own three instructions; beyond some 100 multiply-adds it buys nothing,

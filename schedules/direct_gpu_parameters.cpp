@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ceil_divide.h"
+
 namespace halconv::schedules {
 namespace {
 
@@ -10,8 +12,6 @@ constexpr int kSharedFloats = 48 * 1024 / 4;       // a block's limit without op
 constexpr int kThreads = 128, kLeastThreads = 32;  // of a block
 constexpr int kLeastChunk = 8;
 constexpr int kMostUnrolledColumns = 16;  // of the filter
-
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// A convolution in the terms of its result.
 struct Extents {
@@ -34,16 +34,17 @@ Extents backward_input_extents(const Conv2dProblem &p, DirectGpuParameters *para
   const int64_t common_height = std::gcd(p.stride_height, p.dilation_height);
   parameters->dilation_width = static_cast<int>(p.dilation_width / common_width);
   parameters->dilation_height = static_cast<int>(p.dilation_height / common_height);
-  parameters->filter_width = static_cast<int>(ceil_div(p.filter_width * common_width, p.stride_width));
-  parameters->filter_height = static_cast<int>(ceil_div(p.filter_height * common_height, p.stride_height));
-  return {p.in_channels, p.out_channels, ceil_div(p.in_width, p.stride_width), ceil_div(p.in_height, p.stride_height)};
+  parameters->filter_width = static_cast<int>(ceil_divide(p.filter_width * common_width, p.stride_width));
+  parameters->filter_height = static_cast<int>(ceil_divide(p.filter_height * common_height, p.stride_height));
+  return {p.in_channels, p.out_channels, ceil_divide(p.in_width, p.stride_width),
+          ceil_divide(p.in_height, p.stride_height)};
 }
 
 /// Pixels of a thread: at most 8, most of them in a row, as few as can be outside the image.
 void choose_pixels(const Extents &e, DirectGpuParameters *p) {
   p->width = static_cast<int>(std::min<int64_t>(e.width, 8));
   for (int width = p->width; width >= 5; --width) {
-    if (ceil_div(e.width, width) * width < ceil_div(e.width, p->width) * p->width) p->width = width;
+    if (ceil_divide(e.width, width) * width < ceil_divide(e.width, p->width) * p->width) p->width = width;
   }
   p->height = static_cast<int>(std::min<int64_t>(e.height, std::max(1, 8 / p->width)));
 }
