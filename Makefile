@@ -11,22 +11,27 @@ OPS ?= forward backward_input backward_filter
 TARGETS ?= native
 THREADS ?= 1
 BATCH ?=
+LAYERS ?=
+PEERS ?=
+PRECISION ?= 0.04
+SECONDS ?= 4
 suite_file = $(firstword $(wildcard $(SUITE) bench/suites/$(SUITE).txt))
 bench_dir = build/bench/$(basename $(notdir $(suite_file)))
-OUT ?= $(bench_dir)/bench.json
+OUT ?= $(bench_dir)/results
 
 empty :=
 space := $(empty) $(empty)
 listed = $(subst $(space),;,$(strip $(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench format format-check clean
+.PHONY: help demo test bench peers format format-check clean
 
 help:
 	@echo 'make demo          compiles kernels for this machine, shows that all gradients agree, trains a network on digits'
 	@echo 'make test          builds every target and runs all tests, then those of the sanitizers'
 	@echo 'make bench         measures a suite: SUITE=default|resnet50|vgg16|mobilenet_v2|FILE, OPS="forward ...",'
-	@echo '                   TARGETS="avx2 ...", THREADS=1, BATCH=, OUT=FILE'
+	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ...", OUT=FOLDER'
+	@echo 'make peers         fetches what make bench compares with: oneDNN; without it the bench says what is missing'
 	@echo 'make format        formats the C++ sources; format-check only checks'
 	@echo 'make clean         removes build/; the dependencies stay in .deps/'
 	@echo 'JOBS=N             at most N compilations at once (all cores)'
@@ -59,8 +64,12 @@ bench:
 	$(CMAKE) --preset bench -B $(bench_dir) '-DHALCONV_SUITE=$(abspath $(suite_file))' '-DHALCONV_TARGETS=$(call listed,$(TARGETS))' \
 	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_BATCH=$(BATCH)'
 	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench
-	$(bench_dir)/bench/halconv_bench --suite $(suite_file) --ops $(OPS) --threads $(THREADS) $(if $(BATCH),--batch $(BATCH)) \
-	  --out $(OUT)
+	PYTHONPATH=bench $(BIN)/python -m halconv_bench --build $(bench_dir) --suite $(suite_file) --ops '$(OPS)' --targets '$(TARGETS)' \
+	  --threads '$(THREADS)' $(if $(BATCH),--batch $(BATCH)) --layers '$(LAYERS)' $(if $(PEERS),--peers '$(PEERS)') \
+	  --precision $(PRECISION) --seconds $(SECONDS) --out $(OUT)
+
+peers:
+	$(BOOTSTRAP) peers
 
 sources = $$(find bench examples generators python runtime schedules tests tools -name '*.cpp' -o -name '*.h' -o -name '*.hpp')
 

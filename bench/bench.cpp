@@ -1,18 +1,26 @@
-/// Measures the linked kernels on the problems of suites, each against the FMA peak measured beside it.
+/// Measures the linked kernels of one target on the problems of suites, in turns with the peers. Prints a line of JSON
+/// for each event; halconv_bench/ (Python) runs it and shows them.
+///
+///     {"event": "context", ...}   once, first: the machine, the peers, how many rows will follow
+///     {"event": "start", ...}     before each row
+///     {"event": "row", ...}       row_json.h
+///     {"event": "error", ...}     in place of a row: results disagree, or the kernel fails
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <cstdio>
-#include <ctime>
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "agreement.h"
+#include "cache_eviction.h"
 #include "cpu_model.h"
 #include "measurement.h"
+#include "peer.h"
+#include "row_json.h"
 
 namespace halconv::bench {
 namespace {
@@ -22,11 +30,12 @@ const std::map<std::string, Operation> kOperationNames = {{"forward", Operation:
                                                           {"backward_filter", Operation::kBackwardFilter}};
 
 struct Options {
-  std::vector<std::string> suites, operations = {"forward", "backward_input", "backward_filter"}, targets;
-  std::vector<int> threads = {1};
+  std::vector<std::string> suites, operations = {"forward", "backward_input", "backward_filter"};
+  std::string target, layers;
+  int threads = 1;
   int64_t batch = 0;
-  double seconds = 0.5;
-  std::string output;
+  std::vector<std::string> peers;
+  Effort effort;
 };
 
 Options parse_options(CLI::App *app, int argc, char **argv) {
@@ -36,22 +45,21 @@ Options parse_options(CLI::App *app, int argc, char **argv) {
       ->check(CLI::ExistingFile);
   app->add_option("--ops", options.operations, "What to measure")
       ->check(CLI::IsMember({"forward", "backward_input", "backward_filter"}));
-  app->add_option("--targets", options.targets, "CPU targets; all that are linked and run here");
-  app->add_option("--threads", options.threads, "Numbers of threads")->delimiter(',')->check(CLI::PositiveNumber);
+  app->add_option("--target", options.target, "CPU target")->required();
+  app->add_option("--layers", options.layers, "Regular expression that the problems' names have to match");
+  app->add_option("--threads", options.threads, "Number of threads")->check(CLI::PositiveNumber);
   app->add_option("--batch", options.batch, "Batch size in place of the suite's")->check(CLI::PositiveNumber);
-  app->add_option("--seconds", options.seconds, "How long to measure each row")->check(CLI::PositiveNumber);
-  app->add_option("--out", options.output, "JSON file, in Google Benchmark's schema");
+  app->add_option("--peers", options.peers, "Peers to compare with, of those that are built in; all")->expected(0, 9);
+  app->add_option("--precision", options.effort.precision, "Width of the ratios' 95 % interval to reach, relative")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--seconds", options.effort.seconds, "The longest to try that for each row")
+      ->check(CLI::PositiveNumber);
   app->parse(argc, argv);
-  if (options.targets.empty()) {
-    for (const TargetSupport &target : targets()) {
-      const bool cpu = target.name != "cuda" && target.name != "opencl";
-      if (cpu && target.unavailable_reason.empty()) options.targets.push_back(target.name);
-    }
-  }
   return options;
 }
 
 std::vector<SuiteEntry> read_suites(const Options &options) {
+  const std::regex layers(options.layers);
   std::vector<SuiteEntry> entries;
   for (const std::string &path : options.suites) {
     std::ifstream file(path);
@@ -60,7 +68,8 @@ std::vector<SuiteEntry> read_suites(const Options &options) {
       throw CLI::ValidationError(path + ":" + std::to_string(suite.error_line) + ":" +
                                  std::to_string(suite.error.column) + ": " + suite.error.message);
     }
-    entries.insert(entries.end(), suite.entries.begin(), suite.entries.end());
+    std::copy_if(suite.entries.begin(), suite.entries.end(), std::back_inserter(entries),
+                 [&](const SuiteEntry &entry) { return std::regex_search(entry.name, layers); });
   }
   if (options.batch > 0) {
     for (SuiteEntry &entry : entries) entry.problem.batch = options.batch;
@@ -68,96 +77,73 @@ std::vector<SuiteEntry> read_suites(const Options &options) {
   return entries;
 }
 
-nlohmann::json context() {
-  const std::time_t now = std::time(nullptr);
-  char date[32];
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S%z", std::localtime(&now));
-  return {{"date", date},
-          {"executable", "halconv_bench"},
-          {"num_cpus", std::thread::hardware_concurrency()},
-          {"cpu_model", cpu_model()},
-          {"library_version", std::to_string(HALCONV_VERSION_MAJOR) + "." + std::to_string(HALCONV_VERSION_MINOR)}};
+/// Those asked for, of those built in.
+std::vector<Peer> select_peers(const CLI::App &app, const Options &options) {
+  std::vector<Peer> selected = peers();
+  if (app.count("--peers") == 0) return selected;
+  std::erase_if(selected, [&](const Peer &peer) {
+    return std::find(options.peers.begin(), options.peers.end(), peer.name) == options.peers.end();
+  });
+  return selected;
 }
 
-nlohmann::json to_json(const Request &request, const Measurement &m) {
-  const std::string name = m.kernel + "/threads:" + std::to_string(request.threads);
-  return {{"name", name},
-          {"run_name", name},
-          {"run_type", "iteration"},
-          {"repetitions", 1},
-          {"threads", request.threads},
-          {"iterations", m.rounds},
-          {"real_time", m.plan_seconds * 1e9},
-          {"cpu_time", m.plan_seconds * 1e9},
-          {"time_unit", "ns"},
-          {"label", request.entry.name},
-          {"problem", to_string(request.entry.problem)},
-          {"target", request.target},
-          {"gflops", m.gflops},
-          {"peak_share", m.peak_share},
-          {"best_peak_share", m.best_peak_share},
-          {"one_shot_over_plan", m.one_shot_seconds / m.plan_seconds},
-          {"spread", m.spread}};
+void print(const std::string &event, nlohmann::json line) {
+  line["event"] = event;
+  std::cout << line << std::endl;
 }
 
-void print_header() {
-  std::printf("%9s %7s %7s %8s %7s  %s\n", "GFLOP/s", "peak", "best", "one-shot", "spread", "kernel / threads");
+void print_context(const Options &options, const std::vector<Peer> &chosen, size_t rows) {
+  nlohmann::json names = nlohmann::json::array();
+  for (const Peer &peer : chosen) names.push_back(peer.name);
+  const CacheSizes caches = cache_sizes();
+  print("context", {{"cpu_model", cpu_model()},
+                    {"target", options.target},
+                    {"threads", options.threads},
+                    {"peers", names},
+                    {"rows", rows},
+                    {"caches", {caches.l1, caches.l2, caches.l3}},
+                    {"eviction_bytes", eviction_bytes()}});
 }
 
-void print_row(const Request &request, const Measurement &m) {
-  std::printf("%9.1f %6.1f%% %6.1f%% %7.2fx %6.1f%%  %s / %d  %s\n", m.gflops, 100 * m.peak_share,
-              100 * m.best_peak_share, m.one_shot_seconds / m.plan_seconds, 100 * m.spread, m.kernel.c_str(),
-              request.threads, request.entry.name.c_str());
-  std::fflush(stdout);
+/// Returns whether there is a row.
+bool measure_row(const SuiteEntry &entry, const std::string &operation, const std::vector<Peer> &chosen,
+                 const Options &options) {
+  const nlohmann::json about = {{"operation", operation}, {"problem", to_string(entry.problem)}, {"layer", entry.name}};
+  print("start", about);
+  try {
+    const Tensors tensors = make_integer_tensors(entry.problem, kOperationNames.at(operation));
+    const Case c{kOperationNames.at(operation), entry.problem, options.target, options.threads, &tensors};
+    nlohmann::json row = to_json(c, entry, measure(c, chosen, options.effort));
+    row["operation"] = operation;
+    print("row", std::move(row));
+    return true;
+  } catch (const std::exception &error) {
+    nlohmann::json line = about;
+    line["message"] = error.what();
+    print("error", std::move(line));
+    return false;
+  }
 }
 
-int run(const Options &options) {
+int run(const CLI::App &app, const Options &options) {
   const std::vector<SuiteEntry> entries = read_suites(options);
-  nlohmann::json rows = nlohmann::json::array();
-  int errors = 0, left_out = 0;
-  std::printf("%s\n", cpu_model().c_str());
-  print_header();
+  const std::vector<Peer> chosen = select_peers(app, options);
+  print_context(options, chosen, entries.size() * options.operations.size());
+  bool all = true;
   for (const SuiteEntry &entry : entries) {
-    if (entry.problem.groups != 1) {
-      ++left_out;
-      continue;
-    }
-    for (const std::string &operation : options.operations) {
-      for (const std::string &target : options.targets) {
-        for (const int threads : options.threads) {
-          const Request request{kOperationNames.at(operation), entry, target, threads, options.seconds};
-          const Result<Measurement> measurement = measure(request);
-          if (!measurement.ok()) {
-            std::fprintf(stderr, "%s %s on %s: %s\n", operation.c_str(), to_string(entry.problem).c_str(),
-                         target.c_str(), measurement.status().message().c_str());
-            ++errors;
-            continue;
-          }
-          print_row(request, *measurement);
-          rows.push_back(to_json(request, *measurement));
-        }
-      }
-    }
+    for (const std::string &operation : options.operations) all &= measure_row(entry, operation, chosen, options);
   }
-  if (left_out > 0) std::printf("%d problems with groups left out: the kernels have one group\n", left_out);
-  if (!options.output.empty()) {
-    std::ofstream file(options.output);
-    file << nlohmann::json{{"context", context()}, {"benchmarks", rows}}.dump(2) << "\n";
-    if (!file) {
-      std::fprintf(stderr, "cannot write %s\n", options.output.c_str());
-      return 1;
-    }
-  }
-  return errors == 0 ? 0 : 1;
+  return all ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace halconv::bench
 
 int main(int argc, char **argv) {
-  CLI::App app("Measures halconv's kernels: rate, share of the FMA peak, one-shot against plan");
+  CLI::App app("Measures halconv's kernels of one CPU target in turns with other libraries");
   try {
-    return halconv::bench::run(halconv::bench::parse_options(&app, argc, argv));
+    const halconv::bench::Options options = halconv::bench::parse_options(&app, argc, argv);
+    return halconv::bench::run(app, options);
   } catch (const CLI::ParseError &error) {
     return app.exit(error);
   }

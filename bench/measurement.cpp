@@ -2,175 +2,228 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstring>
-#include <functional>
-#include <random>
-#include <utility>
-#include <vector>
+#include <cstdio>
+#include <limits>
+#include <memory>
 
+#include "agreement.h"
+#include "cache_eviction.h"
 #include "fma_peak.h"
-#include "reference.h"
+#include "halconv_contender.h"
 
 namespace halconv::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The tensors of a problem; `result` is the one that the operation writes.
-struct Tensors {
-  std::vector<float> input, filter, output, result;
-  Shape input_shape, filter_shape, output_shape, result_shape;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// A contender in the race and what was measured of it.
+struct Lane {
+  std::string name;
+  std::unique_ptr<Contender> contender;
+  std::unique_ptr<Elements> result;
+  double first_call = 0;
+  int calls = 1;  ///< in a turn
+  std::vector<double> hot, cold;
+
+  Times times() const {
+    const double middle = median(hot);
+    return {middle, quantile(hot, 0), (quantile(hot, 0.75) - quantile(hot, 0.25)) / middle, median(cold), first_call};
+  }
 };
 
-Tensors make_tensors(const Conv2dProblem &p, Operation operation) {
-  Tensors t;
-  t.input_shape = {p.batch, p.in_height, p.in_width, p.in_channels};
-  t.filter_shape = {p.filter_height, p.filter_width, p.in_channels / p.groups, p.out_channels};
-  t.output_shape = {p.batch, p.out_height, p.out_width, p.out_channels};
-  std::mt19937 generator(1);
-  std::normal_distribution<float> normal;
-  const auto fill = [&](std::vector<float> *values, int64_t elements) {
-    values->resize(static_cast<size_t>(elements));
-    for (float &value : *values) value = normal(generator);
-  };
-  fill(&t.input, p.input_elements().value());
-  fill(&t.filter, p.filter_elements().value());
-  fill(&t.output, p.output_elements().value());
-  switch (operation) {
-    case Operation::kForward:
-      t.result_shape = t.output_shape;
-      break;
-    case Operation::kBackwardInput:
-      t.result_shape = t.input_shape;
-      break;
-    case Operation::kBackwardFilter:
-      t.result_shape = t.filter_shape;
-      break;
+/// How long a contender computes before the next one does.
+constexpr double kTurn = 2e-3;
+constexpr int kLeastRounds = 11;
+constexpr int kColdRounds = 5;
+constexpr double kConfidence = 0.95;
+/// A library's threads go on spinning for a while when its call has returned, and would disturb the next contender.
+constexpr double kSpinning = 3e-3;
+
+/// The lane of a new contender, whose first result has been checked.
+Lane enter(const Case &c, const std::string &name, const MakeContender &make, const Lane *ours) {
+  Lane lane;
+  lane.name = name;
+  lane.result =
+      std::make_unique<Elements>(static_cast<size_t>(result_elements(c)), std::numeric_limits<float>::quiet_NaN());
+  const auto start = Clock::now();
+  lane.contender = make(lane.result->data());
+  lane.contender->run();
+  lane.first_call = seconds_since(start);
+  lane.contender->store_result();
+  if (ours == nullptr) {
+    check_sample(c, *lane.result, name);
+  } else {
+    check_same(*lane.result, name, *ours->result, ours->name);
   }
-  t.result.resize(static_cast<size_t>(t.result_shape[0] * t.result_shape[1] * t.result_shape[2] * t.result_shape[3]));
-  return t;
+  return lane;
 }
 
-Status run(Plan *plan, Operation operation, Tensors *t, bool filter_prepared) {
-  const ConstTensorView input{t->input.data(), t->input_shape}, output{t->output.data(), t->output_shape};
-  std::optional<ConstTensorView> filter;
-  if (!filter_prepared) filter = {t->filter.data(), t->filter_shape};
-  const TensorView result{t->result.data(), t->result_shape};
-  switch (operation) {
-    case Operation::kForward:
-      return plan->run(input, filter, result);
-    case Operation::kBackwardInput:
-      return plan->run(filter, output, result);
-    case Operation::kBackwardFilter:
-      break;
+/// Seconds of a call on average over a turn.
+double take_turn(Lane *lane, int threads) {
+  const auto settling = Clock::now();
+  do {
+    lane->contender->run();
+  } while (threads > 1 && seconds_since(settling) < kSpinning);
+  const auto start = Clock::now();
+  for (int i = 0; i < lane->calls; ++i) lane->contender->run();
+  return seconds_since(start) / lane->calls;
+}
+
+void choose_calls(Lane *lane) {
+  lane->contender->run();
+  const auto start = Clock::now();
+  lane->contender->run();
+  lane->calls = std::clamp(static_cast<int>(kTurn / seconds_since(start)), 1, 10000);
+}
+
+std::vector<double> ratios(const std::vector<double> &numerators, const std::vector<double> &denominators) {
+  std::vector<double> result(numerators.size());
+  for (size_t i = 0; i < result.size(); ++i) result[i] = numerators[i] / denominators[i];
+  return result;
+}
+
+Ratio ratio(const Lane &peer, const Lane &ours) {
+  const std::vector<double> paired = ratios(peer.hot, ours.hot);
+  return {median(paired), median_interval(paired, kConfidence), median(ratios(peer.cold, ours.cold))};
+}
+
+/// All lanes of a case and the FMA peak between them.
+class Race {
+ public:
+  Race(const Case &c, const Effort &effort) : case_(c), effort_(effort) {}
+
+  Lane &add(const std::string &name, const MakeContender &make) {
+    lanes_.push_back(std::make_unique<Lane>(enter(case_, name, make, lanes_.empty() ? nullptr : lanes_.front().get())));
+    return *lanes_.back();
   }
-  return plan->run(input, output, result);
-}
 
-reference::Sums reference_sums(const Conv2dProblem &p, Operation operation, const Tensors &t) {
-  switch (operation) {
-    case Operation::kForward:
-      return reference::forward(p, t.input.data(), t.filter.data());
-    case Operation::kBackwardInput:
-      return reference::backward_input(p, t.filter.data(), t.output.data());
-    case Operation::kBackwardFilter:
-      break;
-  }
-  return reference::backward_filter(p, t.input.data(), t.output.data());
-}
+  /// The pair's ratio has to become as precise as asked.
+  void compare(const Lane &peer, const Lane &ours) { compared_.emplace_back(&peer, &ours); }
 
-Status error(const std::string &message) {
-  halconv_status status{HALCONV_INTERNAL, {}};
-  std::strncpy(status.message, message.c_str(), sizeof status.message - 1);
-  return status;
-}
+  /// Its share of the FMA peak is told.
+  void compare_with_peak(const Lane &lane) { rated_ = &lane; }
 
-Status check(const std::vector<float> &result, const reference::Sums &expected) {
-  for (size_t i = 0; i < result.size(); ++i) {
-    const double distance = std::abs(static_cast<double>(result[i]) - expected.value[i]);
-    if (!(distance <= reference::error_bound(expected, i))) {
-      return error("element " + std::to_string(i) + " is " + std::to_string(result[i]) + ", expected " +
-                   std::to_string(expected.value[i]) + " within " +
-                   std::to_string(reference::error_bound(expected, i)));
+  void run() {
+    for (const auto &lane : lanes_) choose_calls(lane.get());
+    const auto start = Clock::now();
+    while (rounds_ < kLeastRounds || (seconds_since(start) < effort_.seconds && !is_precise())) {
+      peaks_.push_back(measure_fma_peak(case_.target, case_.threads, kTurn / 2));
+      for (size_t i = 0; i < lanes_.size(); ++i) {
+        // Forth and back, so that a drift of the clock favours nobody.
+        Lane *const lane = lanes_[rounds_ % 2 == 0 ? i : lanes_.size() - 1 - i].get();
+        lane->hot.push_back(take_turn(lane, case_.threads));
+      }
+      ++rounds_;
+    }
+    for (int round = 0; round < kColdRounds; ++round) {
+      for (const auto &lane : lanes_) {
+        evict_caches(case_.threads);
+        const auto call = Clock::now();
+        lane->contender->run();
+        lane->cold.push_back(seconds_since(call));
+      }
     }
   }
-  return {};
-}
 
-double seconds_of(const std::function<void()> &call, int calls) {
-  const auto start = Clock::now();
-  for (int i = 0; i < calls; ++i) call();
-  return std::chrono::duration<double>(Clock::now() - start).count() / calls;
-}
+  int rounds() const { return rounds_; }
+  const std::vector<double> &peaks() const { return peaks_; }
 
-double quantile(std::vector<double> values, double q) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(q * static_cast<double>(values.size() - 1))];
-}
-
-/// Alternates peak, plan and one-shot calls, in turns of about a millisecond each.
-void measure_in_turns(const Request &request, const std::function<void()> &plan, const std::function<void()> &one_shot,
-                      Measurement *m) {
-  constexpr double kTurn = 1e-3;
-  constexpr int kLeastRounds = 15;
-  const double flops = request.entry.problem.flops();
-  const int calls = std::max(1, static_cast<int>(kTurn / seconds_of(plan, 3)));
-  std::vector<double> peaks, plan_seconds, one_shot_seconds, shares;
-  const auto start = Clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-  while (m->rounds < kLeastRounds || elapsed() < request.seconds) {
-    peaks.push_back(measure_fma_peak(request.target, request.threads, kTurn));
-    plan_seconds.push_back(seconds_of(plan, calls));
-    one_shot_seconds.push_back(seconds_of(one_shot, calls));
-    shares.push_back(peaks.back() > 0 ? flops / plan_seconds.back() / peaks.back() : 0);
-    ++m->rounds;
+  /// Of the ratios, relative to them; without peers, of the share of the peak.
+  double widest_interval() const {
+    const auto width = [](const std::vector<double> &paired) { return median_interval(paired, kConfidence).width(); };
+    double widest = compared_.empty() && peaks_.front() > 0 ? width(shares()) : 0;
+    for (const auto &[peer, ours] : compared_) widest = std::max(widest, width(ratios(peer->hot, ours->hot)));
+    return widest;
   }
-  m->plan_seconds = quantile(plan_seconds, 0.5);
-  m->one_shot_seconds = quantile(one_shot_seconds, 0.5);
-  m->best_seconds = quantile(plan_seconds, 0);
-  m->spread = (quantile(plan_seconds, 0.75) - quantile(plan_seconds, 0.25)) / m->plan_seconds;
-  m->gflops = flops / m->plan_seconds / 1e9;
-  m->peak_share = quantile(shares, 0.5);
-  const double best_peak = quantile(peaks, 1);
-  m->best_peak_share = best_peak > 0 ? flops / m->best_seconds / best_peak : 0;
+
+  /// Of the peak beside it, in each round.
+  std::vector<double> shares() const {
+    std::vector<double> rates = rated_->hot;
+    for (double &rate : rates) rate = case_.problem.flops() / rate;
+    return ratios(rates, peaks_);
+  }
+
+ private:
+  bool is_precise() const { return widest_interval() <= effort_.precision; }
+
+  const Case &case_;
+  const Effort &effort_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::pair<const Lane *, const Lane *>> compared_;
+  const Lane *rated_ = nullptr;
+  std::vector<double> peaks_;
+  int rounds_ = 0;
+};
+
+std::string percent(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
+  return text;
+}
+
+void rate_peak(const Race &race, Measurement *m) {
+  m->peak = median(race.peaks());
+  if (m->peak == 0) return;
+  m->peak_spread = (quantile(race.peaks(), 0.75) - quantile(race.peaks(), 0.25)) / m->peak;
+  m->peak_share = median(race.shares());
+}
+
+void doubt(const Race &race, const Effort &effort, Measurement *m) {
+  constexpr double kSteady = 0.05;
+  if (const double width = race.widest_interval(); width > effort.precision) {
+    m->doubts.push_back("a ratio is known to " + percent(width) + " only, " + percent(effort.precision) + " was asked");
+  }
+  if (m->peak_spread > kSteady) {
+    m->doubts.push_back("the FMA peak varied by " + percent(m->peak_spread) + " while it was measured");
+  }
 }
 
 }  // namespace
 
-Result<Measurement> measure(const Request &request) {
-  const Conv2dProblem &p = request.entry.problem;
-  Execution execution;
-  execution.target = request.target;
-  execution.threads = request.threads;
-  Tensors tensors = make_tensors(p, request.operation);
-  Result<Plan> one_shot = Plan::create(request.operation, to_string(p), execution);
-  if (!one_shot.ok()) return one_shot.status();
-  Result<Plan> plan = Plan::create(request.operation, to_string(p), execution);
-  if (!plan.ok()) return plan.status();
-  const bool prepared = request.operation != Operation::kBackwardFilter;
-  if (prepared) {
-    const Status status = plan->prepare_filter({tensors.filter.data(), tensors.filter_shape});
-    if (!status.ok()) return status;
+Measurement measure(const Case &c, const std::vector<Peer> &peers, const Effort &effort) {
+  Race race(c, effort);
+  // The one-shot call before the plan, so that its first call finds nothing warm.
+  const Lane &one_shot = race.add("halconv one-shot", [&](float *result) { return make_one_shot(c, result); });
+  const Lane &plan = race.add("halconv", [&](float *result) { return make_plan(c, result); });
+  race.compare_with_peak(plan);
+  const Lane *on_one_thread = nullptr;
+  Case single = c;
+  single.threads = 1;
+  if (c.threads > 1) {
+    on_one_thread = &race.add("halconv on one thread", [&](float *result) { return make_plan(single, result); });
+    race.compare(*on_one_thread, plan);
   }
-  const reference::Sums expected = reference_sums(p, request.operation, tensors);
-  for (const bool with_plan : {false, true}) {
-    std::fill(tensors.result.begin(), tensors.result.end(), std::nanf(""));
-    Status status = run(with_plan ? &*plan : &*one_shot, request.operation, &tensors, with_plan && prepared);
-    if (status.ok()) status = check(tensors.result, expected);
-    if (!status.ok()) return status;
+  Measurement m;
+  std::vector<std::pair<const Lane *, const Lane *>> pairs;
+  for (const Peer &peer : peers) {
+    PeerResult &report = m.peers.emplace_back();
+    report.name = peer.name;
+    pairs.emplace_back();
+    try {
+      const Lane &lane = race.add(peer.name, peer.prepare(c));
+      pairs.back() = {&lane, peer.counterpart == Counterpart::kPlan ? &plan : &one_shot};
+      race.compare(lane, *pairs.back().second);
+      report.implementation = lane.contender->implementation();
+    } catch (const CannotCompute &reason) {
+      report.left_out = reason.what();
+    }
   }
-  Measurement measurement;
-  measurement.kernel = plan->kernel();
-  Status status;
-  const auto keep_error = [&](const Status &call) {
-    if (!call.ok()) status = call;
-  };
-  measure_in_turns(
-      request, [&] { keep_error(run(&*plan, request.operation, &tensors, prepared)); },
-      [&] { keep_error(run(&*one_shot, request.operation, &tensors, false)); }, &measurement);
-  if (!status.ok()) return status;
-  return measurement;
+  race.run();
+  m.kernel = plan.contender->implementation();
+  m.rounds = race.rounds();
+  m.plan = plan.times();
+  m.one_shot = one_shot.times();
+  if (on_one_thread != nullptr) m.scaling = ratio(*on_one_thread, plan);
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    if (pairs[i].first == nullptr) continue;
+    m.peers[i].times = pairs[i].first->times();
+    m.peers[i].ratio = ratio(*pairs[i].first, *pairs[i].second);
+  }
+  rate_peak(race, &m);
+  doubt(race, effort, &m);
+  return m;
 }
 
 }  // namespace halconv::bench

@@ -1,0 +1,114 @@
+"""python -m halconv_bench: see --help; `make bench` calls it."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import google_benchmark, runner
+from .row import PEERS, Row
+from .terminal import Terminal
+
+
+def numbers(text):
+    return [int(word) for word in text.replace(",", " ").split()]
+
+
+def words(text):
+    return text.replace(",", " ").split()
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser("halconv_bench", description=__doc__)
+    parser.add_argument("--build", type=Path, required=True, help="folder that the measuring program was built in")
+    parser.add_argument("--suite", nargs="+", required=True, help="files of problems in benchdnn's notation")
+    parser.add_argument("--ops", type=words, default=["forward", "backward_input", "backward_filter"])
+    parser.add_argument("--targets", type=words, default=["native"], help="CPU targets; native: this machine's best")
+    parser.add_argument("--threads", type=numbers, default=[1], help="numbers of threads, e.g. 1,2")
+    parser.add_argument("--batch", type=int, help="batch size in place of the suite's")
+    parser.add_argument("--layers", default="", help="regular expression that the problems' names have to match")
+    parser.add_argument("--peers", type=words, help=f"some of {', '.join(PEERS)}; all that are built in")
+    parser.add_argument("--precision", type=float, default=0.04, help="width of the ratios' 95 %% interval to reach")
+    parser.add_argument("--seconds", type=float, default=4, help="the longest to try that for each row")
+    parser.add_argument("--out", type=Path, required=True, help="folder for bench.json")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.peers or []) - set(PEERS):
+        parser.error(f"--peers holds {', '.join(sorted(unknown))}, expected some of {', '.join(PEERS)}")
+    return arguments
+
+
+class Bench:
+    """All processes, one after the other, and what they report."""
+
+    def __init__(self, arguments):
+        self.request = runner.Request(
+            arguments.build,
+            arguments.suite,
+            arguments.ops,
+            arguments.batch,
+            arguments.layers,
+            arguments.peers,
+            arguments.precision,
+            arguments.seconds,
+        )
+        native = runner.best_target(arguments.build)
+        targets = [native if target == "native" else target for target in arguments.targets]
+        self.processes = [(target, threads) for target in dict.fromkeys(targets) for threads in arguments.threads]
+        self.wanted = list(PEERS) if arguments.peers is None else arguments.peers
+        self.rows, self.errors = [], 0
+        self.context = None
+        self.terminal = None
+
+    def begin(self, context):
+        """After the first line of a process."""
+        if self.terminal is None:
+            self.context = context
+            self.terminal = Terminal(context["peers"])
+            self.terminal.progress.start()
+            self.terminal.console.print(context["cpu_model"])
+            self.terminal.explain([name for name in self.wanted if name not in context["peers"]])
+            total = context["rows"] * len(self.processes)
+            self.task = self.terminal.progress.add_task("", total=total)
+        self.terminal.header(context["target"], context["threads"])
+
+    def handle(self, event):
+        if event["event"] == "context":
+            self.begin(event)
+        elif event["event"] == "start":
+            self.terminal.progress.update(self.task, description=f"{event['operation']} {event['layer']}")
+        elif event["event"] == "error":
+            self.errors += 1
+            self.terminal.error(event)
+            self.terminal.progress.advance(self.task)
+        else:
+            self.rows.append(Row(event, self.context["cpu_model"]))
+            self.terminal.row(self.rows[-1])
+            self.terminal.progress.advance(self.task)
+
+    def run(self):
+        try:
+            for target, threads in self.processes:
+                for event in runner.events(self.request, target, threads):
+                    self.handle(event)
+        finally:
+            if self.terminal is not None:
+                self.terminal.progress.stop()
+
+
+def main():
+    arguments = parse_arguments()
+    bench = Bench(arguments)
+    try:
+        bench.run()
+    except runner.MeasurementFailed as failure:
+        print(failure, file=sys.stderr)
+        bench.errors += 1
+    if bench.rows:
+        bench.terminal.summary(bench.rows)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        google_benchmark.write(arguments.out / "bench.json", bench.rows, bench.context)
+        bench.terminal.console.print(f"written: {arguments.out / 'bench.json'}")
+    return 1 if bench.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

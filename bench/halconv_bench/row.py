@@ -1,0 +1,58 @@
+"""One row of the bench: what the measuring program reported of one kernel on one number of threads, and what follows."""
+
+from dataclasses import dataclass
+
+# Every peer there is, in the order of the columns, and what it is.
+PEERS = {
+    "onednn_plain": "oneDNN on the same plain tensors, its reorders counted",
+    "onednn_best": "oneDNN in its own layouts, no reorder counted",
+    "mullapudi2016": "Halide's autoscheduler Mullapudi2016 on the same algorithm",
+    "adams2019": "Halide's autoscheduler Adams2019 on the same algorithm",
+    "im2col": "im2col and OpenBLAS",
+}
+AUTOSCHEDULERS = ("mullapudi2016", "adams2019")
+
+
+@dataclass(frozen=True)
+class Row:
+    """`event` is the program's; times in seconds, rates in FLOP/s."""
+
+    event: dict
+    cpu_model: str
+
+    def __getattr__(self, name):
+        try:
+            return self.event[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def name(self):
+        return f"{self.kernel}/threads:{self.threads}"
+
+    @property
+    def seconds(self):
+        """Of a call of the plan, median, with warm caches."""
+        return self.plan["median"]
+
+    @property
+    def gflops(self):
+        """The products with the padding's zeros count, as in benchdnn."""
+        return self.flops / self.seconds / 1e9
+
+    @property
+    def algorithm(self):
+        """As the kernel's name has it: conv2d_<operation>[_<algorithm>]__..."""
+        generator = self.kernel.split("__")[0]
+        return generator.removeprefix(f"conv2d_{self.operation}").lstrip("_") or "direct"
+
+    def ratios(self, temperature="median"):
+        """The peers' times over halconv's; "cold" for those that found other data in the caches."""
+        ratios = {name: peer["ratio"][temperature] for name, peer in self.peers.items() if "ratio" in peer}
+        scheduled = [ratios[name] for name in AUTOSCHEDULERS if name in ratios]
+        return ratios | ({"autoscheduler": min(scheduled)} if scheduled else {})
+
+    @property
+    def left_out(self):
+        """Peers that could not compute the problem, and why."""
+        return {name: peer["left_out"] for name, peer in self.peers.items() if "left_out" in peer}
