@@ -31,7 +31,7 @@ help:
 	@echo 'make test          builds every target and runs all tests, then those of the sanitizers'
 	@echo 'make bench         measures a suite: SUITE=default|resnet50|vgg16|mobilenet_v2|FILE, OPS="forward ...",'
 	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ...", OUT=FOLDER'
-	@echo 'make peers         fetches what make bench compares with: oneDNN; without it the bench says what is missing'
+	@echo 'make peers         fetches what make bench compares with: oneDNN, OpenBLAS; without it the bench says what is missing'
 	@echo 'make format        formats the C++ sources; format-check only checks'
 	@echo 'make clean         removes build/; the dependencies stay in .deps/'
 	@echo 'JOBS=N             at most N compilations at once (all cores)'

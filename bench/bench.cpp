@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agreement.h"
+#include "bandwidth.h"
 #include "cache_eviction.h"
 #include "cpu_model.h"
 #include "measurement.h"
@@ -92,7 +93,12 @@ void print(const std::string &event, nlohmann::json line) {
   std::cout << line << std::endl;
 }
 
-void print_context(const Options &options, const std::vector<Peer> &chosen, size_t rows) {
+void print_context(const Options &options, const std::vector<Peer> &chosen, const std::vector<Bandwidth> &bandwidths,
+                   size_t rows) {
+  nlohmann::json levels = nlohmann::json::array();
+  for (const Bandwidth &b : bandwidths) {
+    levels.push_back({{"level", b.level}, {"bytes", b.bytes}, {"read", b.read}, {"write", b.write}});
+  }
   nlohmann::json names = nlohmann::json::array();
   for (const Peer &peer : chosen) names.push_back(peer.name);
   const CacheSizes caches = cache_sizes();
@@ -101,19 +107,20 @@ void print_context(const Options &options, const std::vector<Peer> &chosen, size
                     {"threads", options.threads},
                     {"peers", names},
                     {"rows", rows},
+                    {"bandwidths", levels},
                     {"caches", {caches.l1, caches.l2, caches.l3}},
                     {"eviction_bytes", eviction_bytes()}});
 }
 
 /// Returns whether there is a row.
 bool measure_row(const SuiteEntry &entry, const std::string &operation, const std::vector<Peer> &chosen,
-                 const Options &options) {
+                 const std::vector<Bandwidth> &bandwidths, const Options &options) {
   const nlohmann::json about = {{"operation", operation}, {"problem", to_string(entry.problem)}, {"layer", entry.name}};
   print("start", about);
   try {
     const Tensors tensors = make_integer_tensors(entry.problem, kOperationNames.at(operation));
     const Case c{kOperationNames.at(operation), entry.problem, options.target, options.threads, &tensors};
-    nlohmann::json row = to_json(c, entry, measure(c, chosen, options.effort));
+    nlohmann::json row = to_json(c, entry, measure(c, chosen, bandwidths, options.effort));
     row["operation"] = operation;
     print("row", std::move(row));
     return true;
@@ -128,10 +135,12 @@ bool measure_row(const SuiteEntry &entry, const std::string &operation, const st
 int run(const CLI::App &app, const Options &options) {
   const std::vector<SuiteEntry> entries = read_suites(options);
   const std::vector<Peer> chosen = select_peers(app, options);
-  print_context(options, chosen, entries.size() * options.operations.size());
+  const std::vector<Bandwidth> bandwidths = measure_bandwidths(options.target, options.threads);
+  print_context(options, chosen, bandwidths, entries.size() * options.operations.size());
   bool all = true;
   for (const SuiteEntry &entry : entries) {
-    for (const std::string &operation : options.operations) all &= measure_row(entry, operation, chosen, options);
+    for (const std::string &operation : options.operations)
+      all &= measure_row(entry, operation, chosen, bandwidths, options);
   }
   return all ? 0 : 1;
 }

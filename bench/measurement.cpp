@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <memory>
@@ -130,10 +131,10 @@ class Race {
   int rounds() const { return rounds_; }
   const std::vector<double> &peaks() const { return peaks_; }
 
-  /// Of the ratios, relative to them; without peers, of the share of the peak.
+  /// Of the ratios and the share of the peak, relative to them.
   double widest_interval() const {
     const auto width = [](const std::vector<double> &paired) { return median_interval(paired, kConfidence).width(); };
-    double widest = compared_.empty() && peaks_.front() > 0 ? width(shares()) : 0;
+    double widest = peaks_.front() > 0 ? width(shares()) : 0;
     for (const auto &[peer, ours] : compared_) widest = std::max(widest, width(ratios(peer->hot, ours->hot)));
     return widest;
   }
@@ -166,7 +167,8 @@ std::string percent(double share) {
 void rate_peak(const Race &race, Measurement *m) {
   m->peak = median(race.peaks());
   if (m->peak == 0) return;
-  m->peak_spread = (quantile(race.peaks(), 0.75) - quantile(race.peaks(), 0.25)) / m->peak;
+  const auto middle = race.peaks().begin() + static_cast<std::ptrdiff_t>(race.peaks().size() / 2);
+  m->peak_drift = median({middle, race.peaks().end()}) / median({race.peaks().begin(), middle}) - 1;
   m->peak_share = median(race.shares());
 }
 
@@ -175,14 +177,15 @@ void doubt(const Race &race, const Effort &effort, Measurement *m) {
   if (const double width = race.widest_interval(); width > effort.precision) {
     m->doubts.push_back("a ratio is known to " + percent(width) + " only, " + percent(effort.precision) + " was asked");
   }
-  if (m->peak_spread > kSteady) {
-    m->doubts.push_back("the FMA peak varied by " + percent(m->peak_spread) + " while it was measured");
+  if (std::abs(m->peak_drift) > kSteady) {
+    m->doubts.push_back("the FMA peak changed by " + percent(m->peak_drift) + " while it was measured");
   }
 }
 
 }  // namespace
 
-Measurement measure(const Case &c, const std::vector<Peer> &peers, const Effort &effort) {
+Measurement measure(const Case &c, const std::vector<Peer> &peers, const std::vector<Bandwidth> &bandwidths,
+                    const Effort &effort) {
   Race race(c, effort);
   // The one-shot call before the plan, so that its first call finds nothing warm.
   const Lane &one_shot = race.add("halconv one-shot", [&](float *result) { return make_one_shot(c, result); });
@@ -222,6 +225,7 @@ Measurement measure(const Case &c, const std::vector<Peer> &peers, const Effort 
     m.peers[i].ratio = ratio(*pairs[i].first, *pairs[i].second);
   }
   rate_peak(race, &m);
+  m.roof = find_roof(c, m.peak, bandwidths);
   doubt(race, effort, &m);
   return m;
 }

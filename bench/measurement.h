@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "bandwidth.h"
 #include "contender.h"
 #include "peer.h"
+#include "roofline.h"
 #include "statistics.h"
 
 namespace halconv::bench {
@@ -46,15 +48,17 @@ struct Measurement {
   std::optional<Ratio> scaling;  ///< the plan on one thread over the plan on all, where there are several
   std::vector<PeerResult> peers;
   double peak = 0;  ///< median rate of multiply-adds in registers, in FLOP/s, measured in every round; 0: not measured
-  double peak_spread = 0;  ///< interquartile range over the median
+  double peak_drift = 0;  ///< the second half of the rounds over the first, minus 1: the clock changed
   double peak_share =
-      0;  ///< median over the rounds of the plan's rate, padding's zeros counted, over the peak beside it
+      0;      ///< median over the rounds of the plan's rate, padding's zeros counted, over the peak beside it
+  Roof roof;  ///< at that peak
   std::vector<std::string> doubts;  ///< why the row may not be trusted
 };
 
 /// Measures in turns, after every result was found to be the same and right. Throws Disagreement, and CannotCompute
 /// where halconv itself cannot.
-Measurement measure(const Case &c, const std::vector<Peer> &peers, const Effort &effort);
+Measurement measure(const Case &c, const std::vector<Peer> &peers, const std::vector<Bandwidth> &bandwidths,
+                    const Effort &effort);
 
 }  // namespace halconv::bench
 

@@ -23,6 +23,7 @@ nlohmann::json to_json(const PeerResult &peer) {
 }  // namespace
 
 nlohmann::json to_json(const Case &c, const SuiteEntry &entry, const Measurement &m) {
+  const Traffic traffic = least_traffic(c);
   nlohmann::json row = {{"kernel", m.kernel},
                         {"problem", to_string(c.problem)},
                         {"batch", c.problem.batch},
@@ -36,8 +37,13 @@ nlohmann::json to_json(const Case &c, const SuiteEntry &entry, const Measurement
                         {"plan", to_json(m.plan)},
                         {"one_shot", to_json(m.one_shot)},
                         {"peak", m.peak},
-                        {"peak_spread", m.peak_spread},
+                        {"peak_drift", m.peak_drift},
                         {"peak_share", m.peak_share},
+                        {"roof",
+                         {{"name", m.roof.name},
+                          {"seconds", m.roof.seconds},
+                          {"seconds_inside", m.roof.seconds_inside},
+                          {"bytes", traffic.read + traffic.written}}},
                         {"peers", nlohmann::json::object()},
                         {"doubts", m.doubts}};
   if (m.scaling) row["scaling"] = to_json(*m.scaling);

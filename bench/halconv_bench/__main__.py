@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from . import google_benchmark, runner
-from .row import PEERS, Row
+from .row import PEERS, Row, doubt_slow_clocks
 from .terminal import Terminal
 
 
@@ -103,6 +103,7 @@ def main():
         print(failure, file=sys.stderr)
         bench.errors += 1
     if bench.rows:
+        doubt_slow_clocks(bench.rows)
         bench.terminal.summary(bench.rows)
         arguments.out.mkdir(parents=True, exist_ok=True)
         google_benchmark.write(arguments.out / "bench.json", bench.rows, bench.context)

@@ -11,11 +11,16 @@ def counters(row):
         "gflops": row.gflops,
         "gflops_inside": row.flops_inside / row.seconds / 1e9,
         "peak_share": row.peak_share,
+        "roof_share": row.roof_share,
+        "roof_share_inside": row.roof["seconds_inside"] / row.seconds,
+        "flops_per_byte": row.flops / row.roof["bytes"],
         "one_shot_time": row.one_shot["median"] * 1e9,
         "cold_time": row.plan["cold"] * 1e9,
         "least_time": row.plan["least"] * 1e9,
         "first_call_time": row.one_shot["first_call"] * 1e9,
         "spread": row.plan["spread"],
+        "peak_gflops": row.peak / 1e9,
+        "peak_drift": row.peak_drift,
         "trusted": int(not row.doubts),
     }
     if "scaling" in row.event:
@@ -41,6 +46,7 @@ def labels(row):
         "op": row.operation,
         "target": row.target,
         "algorithm": row.algorithm,
+        "roof": row.roof["name"],
         "cpu_model": row.cpu_model,
         "doubts": "; ".join(row.doubts),
         **{f"{name}_implementation": peer.get("implementation", peer.get("left_out")) for name, peer in row.peers.items()},
@@ -83,6 +89,7 @@ def document(rows, context):
             "library_build_type": "release",
             "cpu_model": context["cpu_model"],
             "eviction_bytes": context["eviction_bytes"],
+            "bandwidths": context["bandwidths"],
         },
         "benchmarks": [entry(row, index) for index, row in enumerate(rows)],
     }

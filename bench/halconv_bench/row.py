@@ -41,6 +41,11 @@ class Row:
         return self.flops / self.seconds / 1e9
 
     @property
+    def roof_share(self):
+        """Of the roof that binds, the products with the padding's zeros counted: the FMA peak or a level of memory."""
+        return self.roof["seconds"] / self.seconds
+
+    @property
     def algorithm(self):
         """As the kernel's name has it: conv2d_<operation>[_<algorithm>]__..."""
         generator = self.kernel.split("__")[0]
@@ -52,7 +57,16 @@ class Row:
         scheduled = [ratios[name] for name in AUTOSCHEDULERS if name in ratios]
         return ratios | ({"autoscheduler": min(scheduled)} if scheduled else {})
 
-    @property
-    def left_out(self):
-        """Peers that could not compute the problem, and why."""
-        return {name: peer["left_out"] for name, peer in self.peers.items() if "left_out" in peer}
+
+
+def doubt_slow_clocks(rows, steady=0.9):
+    """Adds a doubt to rows whose FMA peak lies below `steady` times the best of the same target and threads: their
+    rates are those of another clock, or of a machine with other work."""
+    best = {}
+    for row in rows:
+        key = row.target, row.threads
+        best[key] = max(best.get(key, 0), row.peak)
+    for row in rows:
+        share = row.peak / best[row.target, row.threads] if row.peak else 1
+        if share < steady:
+            row.doubts.append(f"the FMA peak beside it was {100 * share:.0f} % of the best in this run")

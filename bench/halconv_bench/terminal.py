@@ -3,7 +3,6 @@
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from .row import PEERS
 from .summary import geometric_means, groups
@@ -41,13 +40,13 @@ class Terminal:
 
     def header(self, target, threads):
         columns = "".join(f"{SHORT[name]:>9}" for name in self.peers)
-        title = f"{'GFLOP/s':>9}{'of peak':>9}{'one-shot':>9}{columns}  {'operation':{OPERATION_WIDTH}}  layer"
+        title = f"{'GFLOP/s':>9}{'of roof':>16}{'one-shot':>9}{columns}  {'operation':{OPERATION_WIDTH}}  layer"
         self.console.print(f"\n[bold]{target}, {threads} thread{'s' * (threads > 1)}[/]\n[dim]{title}[/]")
 
     def row(self, row):
         ratios = row.ratios()
         columns = "".join(f"{ratios[name]:8.2f}x" if name in ratios else f"{'-':>9}" for name in self.peers)
-        numbers = f"{row.gflops:9.1f}{100 * row.peak_share:8.1f}%{row.one_shot['median'] / row.seconds:8.2f}x{columns}"
+        numbers = f"{row.gflops:9.1f}{row.roof['name']:>8}{100 * row.roof_share:7.1f}%{row.one_shot['median'] / row.seconds:8.2f}x{columns}"
         algorithm = "" if row.algorithm == "direct" else f" ({row.algorithm})"
         text = f"{numbers}  {row.operation:{OPERATION_WIDTH}}  {escape(row.layer or row.problem)}{algorithm}"
         if row.doubts:
@@ -59,21 +58,20 @@ class Terminal:
         self.console.print(f"[bold red]error[/] {escape(about)}: {escape(event['message'])}")
 
     def summary(self, rows):
-        table = Table(title="Geometric means; (in brackets: weighted by how often the network has the layer)", box=None)
-        for column in ("target", "threads", "batch", "operation", "rows", "GFLOP/s", *(SHORT[n] for n in self.peers)):
-            table.add_column(column, justify="left" if column in ("target", "operation") else "right")
+        columns = "".join(f"{SHORT[name]:>14}" for name in self.peers)
+        title = f"{'target':8}{'threads':>8}{'batch':>6}{'rows':>6}{'GFLOP/s':>14}{columns}  operation"
+        self.console.print("\nGeometric means (in brackets: weighted by how often the network has the layer)")
+        self.console.print(f"[dim]{title}[/]")
         for (target, threads, batch, operation), members in groups(rows).items():
-            cells = [target, str(threads), str(batch), operation, str(len(members))]
-            cells.append(show_means(geometric_means(members, lambda row: row.gflops), ".0f"))
+            cells = show_means(geometric_means(members, lambda row: row.gflops), ".0f")
             for name in self.peers:
-                cells.append(show_means(geometric_means(members, lambda row: row.ratios().get(name)), ".2f"))
-            table.add_row(*cells)
-        self.console.print()
-        self.console.print(table)
+                cells += show_means(geometric_means(members, lambda row: row.ratios().get(name)), ".2f")
+            self.console.print(f"{target:8}{threads:8}{batch:6}{len(members):6}{cells}  {operation}")
         doubtful = sum(1 for row in rows if row.doubts)
         if doubtful:
             self.console.print(f"[yellow]{doubtful} of {len(rows)} rows are not to be trusted[/]")
 
 
 def show_means(means, form):
-    return "-" if means is None else f"{means[0]:{form}} ({means[1]:{form}})"
+    text = "-" if means is None else f"{means[0]:{form}} ({means[1]:{form}})"
+    return f"{text:>14}"

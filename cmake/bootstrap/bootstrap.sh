@@ -108,7 +108,7 @@ write_cmake_paths() {
 # Written by cmake/bootstrap/bootstrap.sh: where the dependencies are.
 set(Halide_DIR "$halide/lib64/cmake/Halide" CACHE PATH "")
 set(Python_EXECUTABLE "$venv/bin/python" CACHE FILEPATH "")
-list(APPEND CMAKE_PREFIX_PATH "$debian/usr" "$venv" "$(dirname "$halide")/nvidia/cu13")
+list(APPEND CMAKE_PREFIX_PATH "$debian/usr" "$venv" "$(dirname "$halide")/nvidia/cu13" "$(dirname "$halide")/scipy_openblas32")
 END
   if ! has_python_headers; then
     cat >> "$deps/paths.cmake" << END

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from halconv_bench.row import Row
+from halconv_bench.row import Row, doubt_slow_clocks
 from halconv_bench.summary import geometric_means
 
 SUITE = Path(__file__).parents[2] / "bench" / "suites" / "smoke.txt"
@@ -30,7 +30,8 @@ def test_rows_are_named_as_kernels_and_have_google_benchmarks_fields(build, tmp_
         kernel, threads = row["name"].split("/threads:")
         assert kernel.startswith(f"conv2d_{row['op']}__") and kernel.endswith("__x86_64")
         assert row["run_type"] == "iteration" and row["time_unit"] == "ns" and row["threads"] == int(threads)
-        assert row["gflops"] > 0 and 0 < row["peak_share"] < 1.5
+        assert row["gflops"] > 0 and 0 < row["peak_share"] < 1.5 and 0 < row["roof_share"] < 1.5
+        assert row["roof_share_inside"] <= row["roof_share"]
         assert ("scaling" in row) == (row["threads"] > 1)
 
 
@@ -55,6 +56,12 @@ def test_the_better_autoscheduler_counts():
 
 def test_the_algorithm_is_the_kernel_names():
     assert row(1).algorithm == "winograd2"
+
+
+def test_rows_of_a_slower_clock_are_doubted():
+    rows = [Row({"target": "avx2", "threads": 1, "peak": peak, "doubts": []}, "CPU") for peak in (100e9, 95e9, 70e9)]
+    doubt_slow_clocks(rows)
+    assert [len(row.doubts) for row in rows] == [0, 0, 1]
 
 
 def test_means_are_geometric_and_weighted_by_repeats():
