@@ -1,9 +1,10 @@
 /// TensorFlow's conv2d and its gradients as Halide algorithms: what is computed, never how it runs.
 ///
-/// Dimensions are Halide's, innermost first: NHWC is (c, x, y, n) and HWIO is (k, c, s, r), where x and s count
-/// columns, y and r rows. Kernels read the filter in blocks of the result's channels, which oneDNN calls Ohwi<block>o
-/// (forward) and Ihwo<block>i (backward_input): (k % block, c, s, r, k / block). HWIO itself is Ohwi with a single
-/// block.
+/// Dimensions are Halide's, innermost first: NHWC is (c, x, y, n, g) and HWIO is (k, c, s, r, g), where x and s count
+/// columns, y and r rows, and c and k channels of group g: a view without a copy, as the channels of a group are
+/// neighbours. Kernels read the filter in blocks of the result's channels, which oneDNN calls gOhwi<block>o (forward)
+/// and gIhwo<block>i (backward_input): (k % block, c, s, r, k / block, g). HWIO of one group itself is Ohwi with a
+/// single block.
 #ifndef HALCONV_GENERATORS_CONV2D_ALGORITHM_H_
 #define HALCONV_GENERATORS_CONV2D_ALGORITHM_H_
 
@@ -16,7 +17,7 @@ namespace halconv::generators {
 
 /// The variables of every algorithm here; schedules find the loops by them.
 struct Dimensions {
-  Halide::Var c{"c"}, k{"k"}, x{"x"}, y{"y"}, n{"n"}, s{"s"}, r{"r"};
+  Halide::Var c{"c"}, k{"k"}, x{"x"}, y{"y"}, n{"n"}, s{"s"}, r{"r"}, g{"g"};
 };
 
 /// Constants in a specialised kernel, scalar arguments in a generic one.
@@ -30,48 +31,49 @@ struct Convolution {
   Halide::Func sum;     ///< zero by its pure definition, accumulated by update 0
   Halide::RDom reduction;
   bool inside = false;        ///< the sum is known to read the image alone, none of the zeros around it
-  Halide::Func patches = {};  ///< (c, x, y, n, s, r): what tap (s, r) of pixel (x, y) reads of `padded`
+  Halide::Func patches = {};  ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `padded`
 };
 
-/// `image` (c, x, y, n) read from (-left, -top) on, where it needs no zeros around it.
+/// `image` (c, x, y, n, g) read from (-left, -top) on, where it needs no zeros around it.
 inline Halide::Func shifted(Halide::Func image, Halide::Expr left, Halide::Expr top) {
-  const auto [c, k, x, y, n, s, r] = Dimensions();
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
   Halide::Func shifted(image.name() + "_shifted");
-  shifted(c, x, y, n) = image(c, x - left, y - top, n);
+  shifted(c, x, y, n, g) = image(c, x - left, y - top, n, g);
   return shifted;
 }
 
-/// `image` (c, x, y, n) of width x height with zeros around it; (0, 0) of the result is (-left, -top) of the image.
+/// `image` (c, x, y, n, g) of width x height with zeros around it; (0, 0) of the result is (-left, -top) of the image.
 /// With `channels` given, also zeros beyond the channels.
 inline Halide::Func zero_padded(Halide::Func image, Halide::Expr width, Halide::Expr height, Halide::Expr left,
                                 Halide::Expr top, Halide::Expr channels = Halide::Expr()) {
-  const auto [c, k, x, y, n, s, r] = Dimensions();
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
   const Halide::Region inside = {
       {channels.defined() ? Halide::Expr(0) : Halide::Expr(), channels}, {0, width}, {0, height}};
   Halide::Func padded(image.name() + "_padded");
-  padded(c, x, y, n) = Halide::BoundaryConditions::constant_exterior(image, 0.0f, inside)(c, x - left, y - top, n);
+  padded(c, x, y, n, g) =
+      Halide::BoundaryConditions::constant_exterior(image, 0.0f, inside)(c, x - left, y - top, n, g);
   return padded;
 }
 
-/// The blocked filter read as if it were not: (k, c, s, r), or for backward_input (c, k, s, r).
+/// The blocked filter read as if it were not: (k, c, s, r, g), or for backward_input (c, k, s, r, g).
 inline Halide::Func unblocked(Halide::Func blocked, int block) {
-  const Halide::Var o("o"), i("i"), s("s"), r("r");
+  const Halide::Var o("o"), i("i"), s("s"), r("r"), g("g");
   Halide::Func filter("filter_unblocked");
-  filter(o, i, s, r) = blocked(o % block, i, s, r, o / block);
+  filter(o, i, s, r, g) = blocked(o % block, i, s, r, o / block, g);
   return filter;
 }
 
-/// sum(k, x, y, n) = sum over c, s, r of filter(k, c, s, r) * src(c, u, v, n), where
+/// sum(k, x, y, n, g) = sum over c, s, r of filter(k, c, s, r, g) * src(c, u, v, n, g), where
 ///   u = stride_width x + dilation_width s - pad_left
 ///   v = stride_height y + dilation_height r - pad_top
 /// `src_padded` starts at (-pad_left, -pad_top); `taps` spans c, s, r.
-inline Convolution forward(Halide::Func src_padded, Halide::Func filter, Halide::RDom taps, Geometry g) {
-  const auto [c, k, x, y, n, s, r] = Dimensions();
+inline Convolution forward(Halide::Func src_padded, Halide::Func filter, Halide::RDom taps, Geometry geometry) {
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
   Halide::Func patches("patches"), sum("sum");
-  patches(c, x, y, n, s, r) =
-      src_padded(c, x * g.stride_width + s * g.dilation_width, y * g.stride_height + r * g.dilation_height, n);
-  sum(k, x, y, n) = 0.0f;
-  sum(k, x, y, n) += filter(k, taps.x, taps.y, taps.z) * patches(taps.x, x, y, n, taps.y, taps.z);
+  patches(c, x, y, n, s, r, g) = src_padded(c, x * geometry.stride_width + s * geometry.dilation_width,
+                                            y * geometry.stride_height + r * geometry.dilation_height, n, g);
+  sum(k, x, y, n, g) = 0.0f;
+  sum(k, x, y, n, g) += filter(k, taps.x, taps.y, taps.z, g) * patches(taps.x, x, y, n, taps.y, taps.z, g);
   return {.padded = src_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 
@@ -81,39 +83,41 @@ struct PhaseTaps {
   Halide::Expr column_advance, row_advance;                     ///< of d_dst
 };
 
-/// sum(c, x, y, n) = sum over k, s, r of filter(c, k, first_column + column_step s, first_row + row_step r) *
-///   d_dst(k, x + column_offset - column_advance s, y + row_offset - row_advance r, n)
+/// sum(c, x, y, n, g) = sum over k, s, r of filter(c, k, first_column + column_step s, first_row + row_step r, g) *
+///   d_dst(k, x + column_offset - column_advance s, y + row_offset - row_advance r, n, g)
 /// for the x-th and y-th input column and row of one phase. `d_dst_padded` starts at the offsets; `taps` spans k, s, r.
 inline Convolution backward_input(Halide::Func d_dst_padded, Halide::Func filter, Halide::RDom taps, PhaseTaps t) {
-  const auto [c, k, x, y, n, s, r] = Dimensions();
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
   Halide::Func patches("patches"), sum("sum");
-  patches(k, x, y, n, s, r) = d_dst_padded(k, x - s * t.column_advance, y - r * t.row_advance, n);
-  sum(c, x, y, n) = 0.0f;
-  sum(c, x, y, n) += filter(c, taps.x, t.first_column + t.column_step * taps.y, t.first_row + t.row_step * taps.z) *
-                     patches(taps.x, x, y, n, taps.y, taps.z);
+  patches(k, x, y, n, s, r, g) = d_dst_padded(k, x - s * t.column_advance, y - r * t.row_advance, n, g);
+  sum(c, x, y, n, g) = 0.0f;
+  sum(c, x, y, n, g) +=
+      filter(c, taps.x, t.first_column + t.column_step * taps.y, t.first_row + t.row_step * taps.z, g) *
+      patches(taps.x, x, y, n, taps.y, taps.z, g);
   return {.padded = d_dst_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 
 /// A sum over pixels with the stages that a schedule places.
 struct FilterGradient {
   Halide::Func src_padded, d_dst_padded;  ///< the images that the sum reads, zeros around them
-  Halide::Func patches;                   ///< (c, x, y, n, s, r): what tap (s, r) of pixel (x, y) reads of `src_padded`
-  Halide::Func sum;                       ///< zero by its pure definition, accumulated by update 0
+  Halide::Func patches;  ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `src_padded`
+  Halide::Func sum;      ///< zero by its pure definition, accumulated by update 0
   Halide::RDom pixels;
 };
 
-/// sum(k, c, s, r) = sum over x, y, n of d_dst(k, x, y, n) * src(c, u, v, n), where
+/// sum(k, c, s, r, g) = sum over x, y, n of d_dst(k, x, y, n, g) * src(c, u, v, n, g), where
 ///   u = stride_width x + dilation_width s - pad_left
 ///   v = stride_height y + dilation_height r - pad_top
 /// `src_padded` starts at (-pad_left, -pad_top); `pixels` spans x, y, n.
 inline FilterGradient backward_filter(Halide::Func src_padded, Halide::Func d_dst_padded, Halide::RDom pixels,
-                                      Geometry g) {
-  const auto [c, k, x, y, n, s, r] = Dimensions();
+                                      Geometry geometry) {
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
   Halide::Func patches("patches"), sum("sum");
-  patches(c, x, y, n, s, r) =
-      src_padded(c, x * g.stride_width + s * g.dilation_width, y * g.stride_height + r * g.dilation_height, n);
-  sum(k, c, s, r) = 0.0f;
-  sum(k, c, s, r) += d_dst_padded(k, pixels.x, pixels.y, pixels.z) * patches(c, pixels.x, pixels.y, pixels.z, s, r);
+  patches(c, x, y, n, s, r, g) = src_padded(c, x * geometry.stride_width + s * geometry.dilation_width,
+                                            y * geometry.stride_height + r * geometry.dilation_height, n, g);
+  sum(k, c, s, r, g) = 0.0f;
+  sum(k, c, s, r, g) +=
+      d_dst_padded(k, pixels.x, pixels.y, pixels.z, g) * patches(c, pixels.x, pixels.y, pixels.z, s, r, g);
   return {src_padded, d_dst_padded, patches, sum, pixels};
 }
 

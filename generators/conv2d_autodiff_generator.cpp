@@ -17,24 +17,24 @@ Halide::Region inclusive_bounds(const Halide::OutputImageParam &tensor) {
 /// Processing and Deep Learning in Halide, 2018.
 class Conv2dBackwardInputAutodiff : public KernelGenerator<Conv2dBackwardInputAutodiff> {
  public:
-  Input<Halide::Buffer<float, 4>> filter{"filter"};
-  Input<Halide::Buffer<float, 4>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 4>> d_src{"d_src"};
+  Input<Halide::Buffer<float, 5>> filter{"filter"};
+  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<float, 5>> d_src{"d_src"};
 
   void configure() { configure_geometry(); }
 
   void generate() {
-    const auto [c, k, x, y, n, s, r] = Dimensions();
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
     // The gradient does not depend on the input that it is taken at, as the convolution is linear in it.
     Halide::Func src("src");
-    src(c, x, y, n) = 0.0f;
+    src(c, x, y, n, g) = 0.0f;
     const Halide::Func padded =
         zero_padded(src, d_src.dim(1).extent(), d_src.dim(2).extent(), geometry().pad_left, geometry().pad_top);
     const Halide::RDom taps(0, filter.dim(1).extent(), 0, filter.dim(2).extent(), 0, filter.dim(3).extent(), "taps");
     const Convolution convolution = forward(padded, filter, taps, geometry());
     const Halide::Func seed = Halide::BoundaryConditions::constant_exterior(d_dst, 0.0f);
     const Halide::Func gradient = Halide::propagate_adjoints(convolution.sum, seed, inclusive_bounds(d_dst))(src);
-    d_src(c, x, y, n) = gradient(c, x, y, n);
+    d_src(c, x, y, n, g) = gradient(c, x, y, n, g);
   }
 
   void schedule() { schedules::schedule_autodiff(get_target(), d_src); }
@@ -42,16 +42,16 @@ class Conv2dBackwardInputAutodiff : public KernelGenerator<Conv2dBackwardInputAu
 
 class Conv2dBackwardFilterAutodiff : public KernelGenerator<Conv2dBackwardFilterAutodiff> {
  public:
-  Input<Halide::Buffer<float, 4>> src{"src"};
-  Input<Halide::Buffer<float, 4>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 4>> d_filter{"d_filter"};
+  Input<Halide::Buffer<float, 5>> src{"src"};
+  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<float, 5>> d_filter{"d_filter"};
 
   void configure() { configure_geometry(); }
 
   void generate() {
-    const auto [c, k, x, y, n, s, r] = Dimensions();
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
     Halide::Func filter("filter");
-    filter(k, c, s, r) = 0.0f;
+    filter(k, c, s, r, g) = 0.0f;
     const Halide::Func padded =
         zero_padded(src, src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left, geometry().pad_top);
     const Halide::RDom taps(0, d_filter.dim(1).extent(), 0, d_filter.dim(2).extent(), 0, d_filter.dim(3).extent(),
@@ -59,7 +59,7 @@ class Conv2dBackwardFilterAutodiff : public KernelGenerator<Conv2dBackwardFilter
     const Convolution convolution = forward(padded, filter, taps, geometry());
     const Halide::Func seed = Halide::BoundaryConditions::constant_exterior(d_dst, 0.0f);
     const Halide::Func gradient = Halide::propagate_adjoints(convolution.sum, seed, inclusive_bounds(d_dst))(filter);
-    d_filter(k, c, s, r) = gradient(k, c, s, r);
+    d_filter(k, c, s, r, g) = gradient(k, c, s, r, g);
   }
 
   void schedule() { schedules::schedule_autodiff(get_target(), d_filter); }

@@ -2,30 +2,31 @@
 
 namespace halconv::generators {
 
-/// d_filter = conv2d_backprop_filter(src, d_dst): src (c, x, y, n), d_dst (k, x, y, n), d_filter HWIO (k, c, s, r).
+/// d_filter = conv2d_backprop_filter(src, d_dst): src (c, x, y, n, g), d_dst (k, x, y, n, g), d_filter HWIO (k, c, s,
+/// r, g).
 class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
  public:
-  Input<Halide::Buffer<float, 4>> src{"src"};
-  Input<Halide::Buffer<float, 4>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 4>> d_filter{"d_filter"};
+  Input<Halide::Buffer<float, 5>> src{"src"};
+  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<float, 5>> d_filter{"d_filter"};
 
   void configure() { configure_geometry(); }
 
   void generate() {
-    const auto [c, k, x, y, n, s, r] = Dimensions();
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
     const Halide::Func src_padded = zero_padded(src, src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left,
                                                 geometry().pad_top, src.dim(0).extent());
     const Halide::Func d_dst_padded =
         zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
     const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
-    d_filter(k, c, s, r) = gradient_.sum(k, c, s, r);
+    d_filter(k, c, s, r, g) = gradient_.sum(k, c, s, r, g);
   }
 
   void schedule() {
-    declare_dense(src, kInput);
-    declare_dense(d_dst, kOutput);
-    declare_dense(d_filter, kFilter);
+    declare_dense(src, input_extents);
+    declare_dense(d_dst, output_extents);
+    declare_dense(d_filter, filter_extents);
     schedules::schedule_backward_filter(key("conv2d_backward_filter"), d_filter, gradient_);
   }
 

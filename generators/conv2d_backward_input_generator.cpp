@@ -2,14 +2,15 @@
 
 namespace halconv::generators {
 
-/// d_src = conv2d_backprop_input(filter, d_dst): filter (c % block, k, s, r, c / block), d_dst (k, x, y, n), d_src
-/// (c, x, y, n). A specialised kernel holds every phase of the stride; the generic one computes a single phase, given
-/// the phase's rows and columns of d_src and its taps of the filter as strided views (backward_input_phase.h).
+/// d_src = conv2d_backprop_input(filter, d_dst): filter (c % block, k, s, r, c / block, g), d_dst (k, x, y, n, g),
+/// d_src (c, x, y, n, g). A specialised kernel holds every phase of the stride; the generic one computes a single
+/// phase, given the phase's rows and columns of d_src and its taps of the filter as strided views
+/// (backward_input_phase.h).
 class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
  public:
-  Input<Halide::Buffer<float, 5>> filter{"filter"};
-  Input<Halide::Buffer<float, 4>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 4>> d_src{"d_src"};
+  Input<Halide::Buffer<float, 6>> filter{"filter"};
+  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<float, 5>> d_src{"d_src"};
 
   void configure() {
     if (problem()) return;
@@ -33,12 +34,12 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void schedule() {
     if (problem()) {
-      declare_dense(d_src, kInput);
+      declare_dense(d_src, input_extents);
     } else {
-      for (int i = 0; i < 4; ++i) d_src.dim(i).set_min(0);
+      for (int i = 0; i < d_src.dimensions(); ++i) d_src.dim(i).set_min(0);
     }
     declare_blocked(filter, block_, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
-    declare_dense(d_dst, kOutput);
+    declare_dense(d_dst, output_extents);
     schedules::schedule_direct(key("conv2d_backward_input"), d_src, parts_);
   }
 
@@ -66,8 +67,8 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   void define_whole(const Convolution &convolution) {
-    const auto [c, k, x, y, n, s, r] = Dimensions();
-    d_src(c, x, y, n) = convolution.sum(c, x, y, n);
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
+    d_src(c, x, y, n, g) = convolution.sum(c, x, y, n, g);
     parts_ = {{schedules::kPureDefinition, x, y, convolution, unblocked_filter_}};
   }
 
@@ -91,10 +92,10 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   void generate_stride_one() { define_whole(phase(column_phases().front(), row_phases().front(), "")); }
 
   void generate_phases() {
-    const auto [c, k, x, y, n, s, r] = Dimensions();
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
     const int stride_width = static_cast<int>(problem()->stride_width);
     const int stride_height = static_cast<int>(problem()->stride_height);
-    d_src(c, x, y, n) = Halide::undef<float>();
+    d_src(c, x, y, n, g) = Halide::undef<float>();
     for (const BackwardInputPhase &rows : row_phases()) {
       for (const BackwardInputPhase &columns : column_phases()) {
         const int update = static_cast<int>(parts_.size());
@@ -102,7 +103,8 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
         const Halide::RDom pixel(0, static_cast<int>(columns.rows), 0, static_cast<int>(rows.rows), "pixel" + name);
         const Convolution convolution = phase(columns, rows, name);
         d_src(c, static_cast<int>(columns.first_row) + stride_width * pixel.x,
-              static_cast<int>(rows.first_row) + stride_height * pixel.y, n) = convolution.sum(c, pixel.x, pixel.y, n);
+              static_cast<int>(rows.first_row) + stride_height * pixel.y, n, g) =
+            convolution.sum(c, pixel.x, pixel.y, n, g);
         parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
       }
     }

@@ -2,17 +2,17 @@
 
 namespace halconv::generators {
 
-/// dst = conv2d(src, filter): src (c, x, y, n), filter (k % block, c, s, r, k / block), dst (k, x, y, n).
+/// dst = conv2d(src, filter): src (c, x, y, n, g), filter (k % block, c, s, r, k / block, g), dst (k, x, y, n, g).
 class Conv2dForward : public KernelGenerator<Conv2dForward> {
  public:
-  Input<Halide::Buffer<float, 4>> src{"src"};
-  Input<Halide::Buffer<float, 5>> filter{"filter"};
-  Output<Halide::Buffer<float, 4>> dst{"dst"};
+  Input<Halide::Buffer<float, 5>> src{"src"};
+  Input<Halide::Buffer<float, 6>> filter{"filter"};
+  Output<Halide::Buffer<float, 5>> dst{"dst"};
 
   void configure() { configure_geometry(); }
 
   void generate() {
-    const auto [c, k, x, y, n, s, r] = Dimensions();
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
     block_ = schedules::direct_block(key("conv2d_forward"));
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature();
@@ -23,14 +23,14 @@ class Conv2dForward : public KernelGenerator<Conv2dForward> {
     unblocked_filter_ = unblocked(filter, block_);
     convolution_ = forward(padded, unblocked_filter_, taps, geometry());
     convolution_.inside = inside;
-    dst(k, x, y, n) = convolution_.sum(k, x, y, n);
+    dst(k, x, y, n, g) = convolution_.sum(k, x, y, n, g);
   }
 
   void schedule() {
-    const auto [c, k, x, y, n, s, r] = Dimensions();
-    declare_dense(src, kInput);
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
+    declare_dense(src, input_extents);
     declare_blocked(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
-    declare_dense(dst, kOutput);
+    declare_dense(dst, output_extents);
     schedules::schedule_direct(key("conv2d_forward"), dst,
                                {{schedules::kPureDefinition, x, y, convolution_, unblocked_filter_}});
   }

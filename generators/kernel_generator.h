@@ -7,6 +7,7 @@
 #include <string>
 
 #include "Halide.h"
+#include "ceil_divide.h"
 #include "conv2d_algorithm.h"
 #include "halconv/conv2d_problem.h"
 #include "kernel_schedule.h"
@@ -34,10 +35,6 @@ class KernelGenerator : public Halide::Generator<Derived> {
                                      result.error.message);
         }
         shape_ = result.value->problem;
-        if (shape_->groups != 1) {
-          throw Halide::CompileError("problem=" + text + ": g is " + std::to_string(shape_->groups) +
-                                     ", expected 1: kernels have one group");
-        }
       }
     }
     return shape_;
@@ -81,46 +78,56 @@ class KernelGenerator : public Halide::Generator<Derived> {
 
   static constexpr int kVectorBytes = 16;  ///< a GPU's widest access, which must be aligned
 
-  using Extents = std::array<int64_t Conv2dProblem::*, 4>;
-  static constexpr Extents kInput = {&Conv2dProblem::in_channels, &Conv2dProblem::in_width, &Conv2dProblem::in_height,
-                                     &Conv2dProblem::batch};
-  static constexpr Extents kOutput = {&Conv2dProblem::out_channels, &Conv2dProblem::out_width,
-                                      &Conv2dProblem::out_height, &Conv2dProblem::batch};
-  static constexpr Extents kFilter = {&Conv2dProblem::out_channels, &Conv2dProblem::in_channels,
-                                      &Conv2dProblem::filter_width, &Conv2dProblem::filter_height};
-
-  /// Starts every dimension at 0 and, in a specialised kernel, fixes extents and strides to those of a dense tensor.
-  void declare_dense(Halide::OutputImageParam tensor, const Extents &extents) {
-    int stride = 1;
-    for (int i = 0; i < 4; ++i) {
-      if (problem()) {
-        const int extent = static_cast<int>((*problem()).*extents[i]);
-        tensor.dim(i).set_bounds(0, extent).set_stride(stride);
-        stride *= extent;
-      } else {
-        tensor.dim(i).set_min(0);
-      }
-    }
-    if (problem() && this->get_target().has_gpu_feature() && (*problem()).*extents[0] % 4 == 0) {
-      tensor.set_host_alignment(kVectorBytes);
-    }
+  /// The extents of a dense tensor, channels of all groups innermost.
+  using Extents = std::array<int64_t, 4> (*)(const Conv2dProblem &);
+  static std::array<int64_t, 4> input_extents(const Conv2dProblem &p) {
+    return {p.in_channels, p.in_width, p.in_height, p.batch};
+  }
+  static std::array<int64_t, 4> output_extents(const Conv2dProblem &p) {
+    return {p.out_channels, p.out_width, p.out_height, p.batch};
+  }
+  static std::array<int64_t, 4> filter_extents(const Conv2dProblem &p) {
+    return {p.out_channels, p.in_channels / p.groups, p.filter_width, p.filter_height};
   }
 
-  /// The filter in blocks of `block` result channels (dimension 0), `reduced` channels of the other side.
+  /// Starts every dimension at 0 and, in a specialised kernel, fixes extents and strides to those of a dense tensor,
+  /// whose last dimension here is the group that the channels of dimension 0 are in.
+  void declare_dense(Halide::OutputImageParam tensor, Extents extents_of) {
+    for (int i = 0; i < tensor.dimensions(); ++i) tensor.dim(i).set_min(0);
+    if (!problem()) return;
+    const int groups = static_cast<int>(problem()->groups);
+    const std::array<int64_t, 4> extents = extents_of(*problem());
+    const int group_channels = static_cast<int>(extents[0]) / groups;
+    tensor.dim(0).set_bounds(0, group_channels).set_stride(1);
+    int stride = static_cast<int>(extents[0]);
+    for (int i = 1; i < 4; ++i) {
+      const int extent = static_cast<int>(extents[static_cast<size_t>(i)]);
+      tensor.dim(i).set_bounds(0, extent).set_stride(stride);
+      stride *= extent;
+    }
+    tensor.dim(4).set_bounds(0, groups).set_stride(group_channels);
+    if (this->get_target().has_gpu_feature() && extents[0] % 4 == 0) tensor.set_host_alignment(kVectorBytes);
+  }
+
+  /// The filter in blocks of `block` result channels (dimension 0), `reduced` channels of the other side, both those of
+  /// all groups.
   void declare_blocked(Halide::OutputImageParam filter, int block, int64_t Conv2dProblem::*reduced,
                        int64_t Conv2dProblem::*blocked) {
     filter.dim(0).set_bounds(0, block).set_stride(1);
-    for (int i = 1; i < 5; ++i) filter.dim(i).set_min(0);
+    for (int i = 1; i < filter.dimensions(); ++i) filter.dim(i).set_min(0);
     if (this->get_target().has_gpu_feature()) {
       filter.set_host_alignment(kVectorBytes);
       filter.dim(1).set_stride(block);
-      for (int i = 2; i < 5; ++i) filter.dim(i).set_stride(filter.dim(i).stride() / block * block);
+      for (int i = 2; i < filter.dimensions(); ++i) {
+        filter.dim(i).set_stride(filter.dim(i).stride() / block * block);
+      }
     }
     if (!problem()) return;
     const Conv2dProblem &p = *problem();
-    const int64_t extents[] = {block, p.*reduced, p.filter_width, p.filter_height, (p.*blocked + block - 1) / block};
+    const int64_t blocks = schedules::ceil_divide(p.*blocked / p.groups, block);
+    const int64_t extents[] = {block, p.*reduced / p.groups, p.filter_width, p.filter_height, blocks, p.groups};
     int64_t stride = 1;
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < filter.dimensions(); ++i) {
       filter.dim(i).set_bounds(0, static_cast<int>(extents[i])).set_stride(static_cast<int>(stride));
       stride *= extents[i];
     }

@@ -2,42 +2,42 @@
 
 namespace halconv::generators {
 
-/// HWIO (k, c, s, r) in blocks of `packed.dim(0)` output channels: (k % block, c, s, r, k / block), zero where the last
-/// block overhangs.
+/// HWIO (k, c, s, r, g) in blocks of `packed.dim(0)` output channels: (k % block, c, s, r, k / block, g), zero where
+/// the last block overhangs.
 class ReorderFilterForward : public Halide::Generator<ReorderFilterForward> {
  public:
-  Input<Halide::Buffer<float, 4>> filter{"filter"};
-  Output<Halide::Buffer<float, 5>> packed{"packed"};
+  Input<Halide::Buffer<float, 5>> filter{"filter"};
+  Output<Halide::Buffer<float, 6>> packed{"packed"};
 
   void generate() {
     const Halide::Func extended =
         Halide::BoundaryConditions::constant_exterior(filter, 0.0f, {{0, filter.dim(0).extent()}});
-    packed(k, c, s, r, block) = extended(block * packed.dim(0).extent() + k, c, s, r);
+    packed(k, c, s, r, block, g) = extended(block * packed.dim(0).extent() + k, c, s, r, g);
   }
 
   void schedule() { schedules::schedule_reorder_filter(get_target(), packed, k); }
 
  private:
-  const Halide::Var k{"k"}, c{"c"}, s{"s"}, r{"r"}, block{"block"};
+  const Halide::Var k{"k"}, c{"c"}, s{"s"}, r{"r"}, block{"block"}, g{"g"};
 };
 
-/// HWIO (k, c, s, r) in blocks of `packed.dim(0)` input channels: (c % block, k, s, r, c / block), zero where the last
-/// block overhangs.
+/// HWIO (k, c, s, r, g) in blocks of `packed.dim(0)` input channels: (c % block, k, s, r, c / block, g), zero where the
+/// last block overhangs.
 class ReorderFilterBackwardInput : public Halide::Generator<ReorderFilterBackwardInput> {
  public:
-  Input<Halide::Buffer<float, 4>> filter{"filter"};
-  Output<Halide::Buffer<float, 5>> packed{"packed"};
+  Input<Halide::Buffer<float, 5>> filter{"filter"};
+  Output<Halide::Buffer<float, 6>> packed{"packed"};
 
   void generate() {
     const Halide::Region inside = {{Halide::Expr(), Halide::Expr()}, {0, filter.dim(1).extent()}};
     const Halide::Func extended = Halide::BoundaryConditions::constant_exterior(filter, 0.0f, inside);
-    packed(c, k, s, r, block) = extended(k, block * packed.dim(0).extent() + c, s, r);
+    packed(c, k, s, r, block, g) = extended(k, block * packed.dim(0).extent() + c, s, r, g);
   }
 
   void schedule() { schedules::schedule_reorder_filter(get_target(), packed, k); }
 
  private:
-  const Halide::Var k{"k"}, c{"c"}, s{"s"}, r{"r"}, block{"block"};
+  const Halide::Var k{"k"}, c{"c"}, s{"s"}, r{"r"}, block{"block"}, g{"g"};
 };
 
 }  // namespace halconv::generators

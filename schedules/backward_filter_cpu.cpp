@@ -48,16 +48,18 @@ void schedule_register_tile(const BackwardFilterCpuParameters &p, int lanes, Fun
 /// Threads share the filter, never the pixels: every element is summed by one of them, in an order that does not depend
 /// on how many there are.
 void split_into_tasks(const BackwardFilterCpuParameters &p, int lanes, Func result) {
-  const Var k = result.args()[0], c = result.args()[1], s = result.args()[2], r = result.args()[3];
+  const Var k = result.args()[0], c = result.args()[1], s = result.args()[2], r = result.args()[3],
+            g = result.args()[4];
   const Loops loops;
   const TailStrategy guard = TailStrategy::GuardWithIf;
   result.split(k, loops.k_task, k, p.vectors * lanes * p.blocks_per_task, guard)
       .split(c, loops.c_task, c, p.channels_per_task, guard)
       .split(r, loops.r_task, r, p.filter_rows_per_task ? p.filter_rows_per_task : kAll, guard)
-      .reorder(k, c, s, r, loops.r_task, loops.c_task, loops.k_task)
+      .reorder(k, c, s, r, loops.r_task, loops.c_task, loops.k_task, g)
       .fuse(loops.r_task, loops.c_task, loops.task)
       .fuse(loops.task, loops.k_task, loops.task)
-      .parallel(loops.task);
+      .parallel(loops.task)
+      .parallel(g);
 }
 
 /// Whether taps read the same pixels of src. Where they do not, as in a strided 1x1 convolution, only what they read is
@@ -109,7 +111,7 @@ void schedule_sum_in_memory(const BackwardFilterCpuParameters &p, int lanes, Fun
                             const generators::FilterGradient &gradient) {
   const Loops loops;
   Func sum = gradient.sum, d_dst = gradient.d_dst_padded;
-  const Var k = sum.args()[0], c = sum.args()[1], s = sum.args()[2], r = sum.args()[3];
+  const Var k = sum.args()[0], c = sum.args()[1], s = sum.args()[2], r = sum.args()[3], g = sum.args()[4];
   const int block = p.vectors * lanes;
   result.vectorize(result.args()[0], lanes, TailStrategy::GuardWithIf);
 
@@ -128,7 +130,7 @@ void schedule_sum_in_memory(const BackwardFilterCpuParameters &p, int lanes, Fun
       .split(c, loops.c_tile, loops.c, p.channels)
       .split(s, loops.s_tile, loops.s, p.columns, TailStrategy::GuardWithIf)
       .reorder(loops.lane, loops.vector, loops.c, loops.s, loops.s_tile, loops.c_tile, r, loops.k_block, row_block,
-               image)
+               image, g)
       .vectorize(loops.lane)
       .unroll(loops.vector)
       .unroll(loops.c)

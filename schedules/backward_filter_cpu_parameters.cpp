@@ -80,12 +80,14 @@ int64_t task_bytes(const Conv2dProblem &p, const BackwardFilterCpuParameters &pa
 }
 
 /// The split into at least kTasks tasks that copies least: a task copies its channels of src once, and for these its
-/// channels of d_dst.
-void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, BackwardFilterCpuParameters *best) {
+/// channels of d_dst. `p` is one of the `groups`, which are tasks of their own.
+void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, int64_t groups,
+                  BackwardFilterCpuParameters *best) {
   const int64_t block = best->vectors * machine.lanes;
   const int64_t blocks = ceil_divide(p.out_channels, block), tiles = ceil_divide(p.in_channels, best->channels);
-  if (blocks * tiles < kTasks) best->filter_rows_per_task = 1;
-  const int64_t least_tasks = std::min(kTasks, blocks * tiles);
+  const int64_t group_tasks = ceil_divide(kTasks, groups);
+  if (blocks * tiles < group_tasks) best->filter_rows_per_task = 1;
+  const int64_t least_tasks = std::min(group_tasks, blocks * tiles);
   double best_copied = 0;
   for (int64_t k_splits = 1; k_splits <= blocks; ++k_splits) {
     for (int64_t c_splits = 1; c_splits <= tiles; ++c_splits) {
@@ -108,12 +110,12 @@ void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, BackwardFil
 
 BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target);
-  const Conv2dProblem p = key.problem.value_or(kTypical);
+  const Conv2dProblem whole = key.problem.value_or(kTypical), p = whole.group();
   BackwardFilterCpuParameters parameters;
   choose_register_tile(machine, p, &parameters);
   parameters.rows = choose_rows(machine, p, parameters.vectors * machine.lanes);
   if (!key.problem) parameters.rows = std::max(parameters.rows, 1);  // how many there are is not known
-  choose_tasks(machine, p, &parameters);
+  choose_tasks(machine, p, whole.groups, &parameters);
   return parameters;
 }
 

@@ -71,9 +71,10 @@ void map_to_threads(Stage stage, const FilterLoops &l, const std::vector<VarOrRV
       .gpu_threads(l.k_thread, l.thread);
 }
 
-/// Maps the loops over tiles, and over what `groups` lists, to blocks.
-void map_to_blocks(Stage stage, const FilterLoops &l, const std::vector<Var> &groups) {
-  stage.fuse(l.s_tile, l.r_tile, l.tile);
+/// Maps the loops over tiles, over the convolution's groups `g`, and over what `groups` lists, to blocks. Loops are
+/// fused in pairs where they can be: Halide takes the remainder of a remainder for any element of its range.
+void map_to_blocks(Stage stage, const FilterLoops &l, const Var &g, const std::vector<Var> &groups) {
+  stage.fuse(l.s_tile, l.r_tile, l.tile).fuse(l.c_tile, g, l.c_tile);
   for (const Var &group : groups) stage.fuse(l.tile, group, l.tile);
   stage.gpu_blocks(l.k_tile, l.c_tile, l.tile);
 }
@@ -175,7 +176,7 @@ void schedule_block_sum(const BackwardFilterGpuParameters &p, Func consumer, con
   const FilterLoops result("result"), initial("initial"), adding("adding");
   split_tiles(p, consumer, consumer.args(), result, vectorized);
   map_to_threads(consumer, result, {});
-  map_to_blocks(consumer, result, groups);
+  map_to_blocks(consumer, result, consumer.args()[4], groups);
 
   const std::vector<Var> filter = sum.args();
   sum.compute_at(consumer, result.k_tile)
@@ -212,8 +213,9 @@ void schedule_group_sum(const BackwardFilterGpuParameters &p, Func result, Func 
   result.split(filter[0], k, lane, lanes, TailStrategy::RoundUp)
       .split(k, k_block, k_thread, 32, TailStrategy::GuardWithIf)
       .split(filter[1], c_block, c_thread, 4, TailStrategy::GuardWithIf)
-      .reorder(lane, k_thread, c_thread, k_block, c_block, filter[2], filter[3])
+      .reorder(lane, k_thread, c_thread, k_block, c_block, filter[2], filter[3], filter[4])
       .fuse(filter[2], filter[3], tap)
+      .fuse(c_block, filter[4], c_block)
       .vectorize(lane)
       .gpu_blocks(k_block, c_block, tap)
       .gpu_threads(k_thread, c_thread);
@@ -247,7 +249,7 @@ void schedule_backward_filter_gpu(const KernelKey &key, Func result, const gener
   schedule_group_sum(p, result, sum);
   Func group_result = group_sum.in(sum);
   group_result.compute_root();
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 5; ++i) {
     const Halide::Expr extent = result.output_buffer().dim(i).extent();
     const int unit = i == 0 ? kVector : 1;  // whole vectors, what is beyond the filter is not read
     group_result.bound(group_result.args()[i], 0, (extent + unit - 1) / unit * unit);

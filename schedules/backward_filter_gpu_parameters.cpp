@@ -61,8 +61,8 @@ void choose_pixels(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   t->unrolled_width = t->width;
 }
 
-void choose_groups(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
-  const int64_t tiles = ceil_div<int64_t>(p.out_channels, t->block_k()) *
+void choose_groups(const Conv2dProblem &p, int64_t groups, BackwardFilterGpuParameters *t) {
+  const int64_t tiles = groups * ceil_div<int64_t>(p.out_channels, t->block_k()) *
                         ceil_div<int64_t>(p.in_channels, t->block_c()) * ceil_div<int64_t>(p.filter_width, t->s) *
                         ceil_div<int64_t>(p.filter_height, t->r_threads);
   const int64_t wanted = std::clamp<int64_t>(kLeastBlocks / tiles, 1, kMostGroups);
@@ -79,7 +79,7 @@ BackwardFilterGpuParameters generic_parameters(Halide::Func result) {
   const auto tensor = result.output_buffer();
   const Halide::Expr tiles = ceil_div<Halide::Expr>(tensor.dim(0).extent(), t.block_k()) *
                              ceil_div<Halide::Expr>(tensor.dim(1).extent(), t.block_c()) * tensor.dim(2).extent() *
-                             tensor.dim(3).extent();
+                             tensor.dim(3).extent() * tensor.dim(4).extent();
   t.row_groups = Halide::clamp(kLeastBlocks / Halide::max(tiles, 1), 1, kMostGroups);
   return t;
 }
@@ -88,7 +88,7 @@ BackwardFilterGpuParameters generic_parameters(Halide::Func result) {
 
 BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result) {
   if (!key.problem) return generic_parameters(result);
-  const Conv2dProblem &problem = *key.problem;
+  const Conv2dProblem problem = key.problem->group();
   BackwardFilterGpuParameters t;
   t.stride_width = static_cast<int>(problem.stride_width);
   t.stride_height = static_cast<int>(problem.stride_height);
@@ -97,7 +97,7 @@ BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key,
   choose_register_tile(problem, &t);
   choose_threads(problem, &t);
   choose_pixels(problem, &t);
-  choose_groups(problem, &t);
+  choose_groups(problem, key.problem->groups, &t);
   t.vectorized_result = problem.out_channels % 4 == 0;
   t.vectorized_d_dst = problem.out_channels % t.block_k() == 0 && t.block_k() % 4 == 0;
   t.vectorized_src = problem.in_channels % t.block_c() == 0 && t.block_c() % 4 == 0;

@@ -22,6 +22,7 @@ using Halide::VarOrRVar;
 struct Loops {
   explicit Loops(const ResultPart &part)
       : suffix(part.update == kPureDefinition ? "" : std::to_string(part.update)),
+        image("image" + suffix),
         channel_task("channel_task" + suffix),
         channel_block("channel_block" + suffix),
         channel("channel" + suffix),
@@ -35,7 +36,7 @@ struct Loops {
         tile_x(pixel("tile_x", part.x)) {}
 
   std::string suffix;
-  Var channel_task, channel_block, channel, vector, lane;
+  Var image, channel_task, channel_block, channel, vector, lane;
   VarOrRVar row_task, row, row_tile, tile_y, column_tile, tile_x;
 
  private:
@@ -60,7 +61,7 @@ Extents extents_of(const KernelKey &key, const ResultPart &part) {
 
 /// The accumulators: vectors x width x height registers, live from the first product to the last.
 void schedule_accumulators(const DirectCpuParameters &p, int lanes, Func sum, const Halide::RDom &taps) {
-  const Var channel = sum.args()[0], x = sum.args()[1], y = sum.args()[2], n = sum.args()[3];
+  const Var channel = sum.args()[0], x = sum.args()[1], y = sum.args()[2], n = sum.args()[3], g = sum.args()[4];
   const Var vector("vector"), lane("lane");
   sum.bound_extent(channel, p.vectors * lanes).bound_extent(x, p.width).bound_extent(y, p.height);
   sum.split(channel, vector, lane, lanes)
@@ -71,7 +72,7 @@ void schedule_accumulators(const DirectCpuParameters &p, int lanes, Func sum, co
       .unroll(y);
   sum.update()
       .split(channel, vector, lane, lanes)
-      .reorder(lane, vector, x, y, taps.x, taps.y, taps.z, n)
+      .reorder(lane, vector, x, y, taps.x, taps.y, taps.z, n, g)
       .vectorize(lane)
       .unroll(vector)
       .unroll(x)
@@ -95,7 +96,7 @@ void schedule_padded(const KernelKey &key, Func padded, const Expr &channels, in
 void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, const ResultPart &part) {
   const int lanes = key.target.natural_vector_size<float>();
   const Loops loops(part);
-  const Var c = result.args()[0], n = result.args()[3];
+  const Var c = result.args()[0], n = result.args()[3], g = result.args()[4];
   Stage stage = part.update == kPureDefinition ? Stage(result) : result.update(part.update);
   const Extents extents = extents_of(key, part);
   if (extents.columns) {
@@ -123,12 +124,13 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
       .split(part.y, loops.row_task, loops.row, p.rows_per_task, tail)
       .split(loops.row, loops.row_tile, loops.tile_y, p.height, tail)
       .reorder({loops.lane, loops.vector, loops.tile_x, loops.tile_y, loops.column_tile, loops.row_tile,
-                loops.channel_block, loops.channel_task, loops.row_task, n})
+                loops.channel_block, loops.channel_task, loops.row_task, n, g})
       .vectorize(loops.lane)
       .unroll(loops.vector)
       .unroll(loops.tile_x)
       .unroll(loops.tile_y)
-      .parallel(n)
+      .fuse(n, g, loops.image)
+      .parallel(loops.image)
       .parallel(loops.row_task)
       .parallel(loops.channel_task);
   Func(convolution.sum).compute_at(Halide::LoopLevel(result, loops.column_tile));

@@ -134,7 +134,7 @@ void choose_tasks(const CpuMachine &machine, const DirectShape &s, DirectCpuPara
   const int64_t image_bytes = filter_bytes <= machine.l2_bytes * 5 / 8 ? machine.l2_bytes / 8 : machine.l2_bytes;
   const int64_t blocks = ceil_divide(s.result_channels, p->vectors * machine.lanes);
   const int64_t rows = task_rows(s, p->height, image_bytes);
-  const int64_t channel_tasks = ceil_divide(kTasks, s.batch * ceil_divide(s.rows, rows));
+  const int64_t channel_tasks = ceil_divide(kTasks, s.images * ceil_divide(s.rows, rows));
   p->rows_per_task = static_cast<int>(rows);
   p->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, channel_tasks)));
 }

@@ -23,7 +23,16 @@ DirectShape backward_input_shape(const Conv2dProblem &p) {
       largest_phase(backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left));
   const bool in_place =
       p.filter_height == 1 && p.filter_width == 1 && rows.rows <= p.out_height && columns.rows <= p.out_width;
-  return {p.out_channels, p.in_channels, rows.rows, columns.rows, rows.taps, columns.taps, 1, 1, p.batch, in_place};
+  return {p.out_channels / p.groups,
+          p.in_channels / p.groups,
+          rows.rows,
+          columns.rows,
+          rows.taps,
+          columns.taps,
+          1,
+          1,
+          p.batch * p.groups,
+          in_place};
 }
 
 }  // namespace
@@ -31,8 +40,8 @@ DirectShape backward_input_shape(const Conv2dProblem &p) {
 DirectShape direct_shape(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
   if (key.operation == kBackwardInput) return backward_input_shape(p);
-  return {p.in_channels,  p.out_channels,  p.out_height,   p.out_width, p.filter_height,
-          p.filter_width, p.stride_height, p.stride_width, p.batch,     !p.is_padded()};
+  return {p.in_channels / p.groups, p.out_channels / p.groups, p.out_height,   p.out_width,        p.filter_height,
+          p.filter_width,           p.stride_height,           p.stride_width, p.batch * p.groups, !p.is_padded()};
 }
 
 DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {

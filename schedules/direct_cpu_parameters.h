@@ -16,12 +16,12 @@ struct DirectCpuParameters {
 
 /// What the loop nest computes: forward's convolution, or the largest phase of backward_input's.
 struct DirectShape {
-  int64_t reduced_channels, result_channels;
-  int64_t rows, columns;                ///< of the result
-  int64_t tap_rows, tap_columns;        ///< of the filter
-  int64_t stride_rows, stride_columns;  ///< from one pixel of the result to the next in the image
-  int64_t batch;
-  bool in_place;  ///< the image is read where it is, all of it
+  int64_t reduced_channels, result_channels;  ///< of a group
+  int64_t rows, columns;                      ///< of the result
+  int64_t tap_rows, tap_columns;              ///< of the filter
+  int64_t stride_rows, stride_columns;        ///< from one pixel of the result to the next in the image
+  int64_t images;                             ///< times groups
+  bool in_place;                              ///< the image is read where it is, all of it
 };
 
 /// The shape of a specialised kernel's loop nest.

@@ -203,13 +203,15 @@ void sum_chunks(const DirectGpuParameters &p, const ResultPart &part, const Loop
 void schedule_part(const DirectGpuParameters &p, Func result, const ResultPart &part) {
   const bool pure = part.update == kPureDefinition;
   const std::string suffix = pure ? "" : std::to_string(part.update);
-  const Var channel = result.args()[0], n = result.args()[3];
+  const Var channel = result.args()[0], n = result.args()[3], g = result.args()[4], image("image" + suffix);
   Stage stage = pure ? Stage(result) : result.update(part.update);
   const TileLoops loops("result" + suffix, part.x, part.y);
   split_register_tile(p, stage, loops, p.vectorized_result, channel, part.x, part.y);
   split_blocks(p, stage, loops);
-  map_to_threads(stage, loops, {loops.channel_tile, loops.column_tile, loops.row_tile, n});
-  stage.fuse(loops.column_tile, loops.row_tile, loops.tile).gpu_blocks(loops.channel_tile, loops.tile, n);
+  map_to_threads(stage, loops, {loops.channel_tile, loops.column_tile, loops.row_tile, n, g});
+  stage.fuse(loops.column_tile, loops.row_tile, loops.tile)
+      .fuse(n, g, image)
+      .gpu_blocks(loops.channel_tile, loops.tile, image);
   if (!pure) stage.allow_race_conditions();  // each pixel of a phase is written once, which Halide does not see
 
   const LoopLevel block(result, loops.channel_tile), thread(result, loops.channel_thread);

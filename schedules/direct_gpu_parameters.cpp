@@ -105,8 +105,9 @@ void choose_chunk(const Extents &e, DirectGpuParameters *p) {
 DirectGpuParameters direct_gpu_parameters(const KernelKey &key) {
   DirectGpuParameters parameters;
   if (!key.problem) return parameters;
-  const Extents extents = key.operation == "conv2d_forward" ? forward_extents(*key.problem, &parameters)
-                                                            : backward_input_extents(*key.problem, &parameters);
+  const Conv2dProblem group = key.problem->group();
+  const Extents extents = key.operation == "conv2d_forward" ? forward_extents(group, &parameters)
+                                                            : backward_input_extents(group, &parameters);
   choose_pixels(extents, &parameters);
   choose_threads(extents, &parameters);
   choose_chunk(extents, &parameters);

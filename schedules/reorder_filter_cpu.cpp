@@ -10,11 +10,11 @@ void schedule_reorder_filter_cpu(const Halide::Target &target, Halide::Func pack
   packed.split(contiguous, vector, lane, target.natural_vector_size<float>(), Halide::TailStrategy::GuardWithIf)
       .vectorize(lane);
   if (contiguous.name() == d[0].name()) {
-    packed.reorder(lane, vector, d[1], d[2], d[3], d[4]);
+    packed.reorder(lane, vector, d[1], d[2], d[3], d[4], d[5]);
   } else {
-    packed.reorder(lane, d[0], vector, d[2], d[3], d[4]);
+    packed.reorder(lane, d[0], vector, d[2], d[3], d[4], d[5]);
   }
-  packed.fuse(d[3], d[4], task).parallel(task);
+  packed.fuse(d[3], d[4], task).fuse(task, d[5], task).parallel(task);
 }
 
 }  // namespace halconv::schedules

@@ -381,7 +381,7 @@ TEST_F(BadPlanTest, MalformedProblem) {
   EXPECT_TRUE(fails_as(create("mb1ic2ih5oc3kh9"), {HALCONV_INVALID_ARGUMENT, {"9", "5"}}));
   EXPECT_TRUE(fails_as(create("mb1ic99999ih99999oc1kh1"), {HALCONV_INVALID_ARGUMENT, {"input", "2147483647"}}));
   EXPECT_TRUE(fails_as(create("mb1ic2ih99999999999999999999oc1kh1"), {HALCONV_INVALID_ARGUMENT, {"ih", "2147483647"}}));
-  EXPECT_TRUE(fails_as(create("g2mb1ic2ih5oc4kh3ph1"), {HALCONV_UNIMPLEMENTED, {"2", "1"}}));
+  EXPECT_TRUE(fails_as(create("g2mb1ic2ih5oc5kh3ph1"), {HALCONV_INVALID_ARGUMENT, {"g is 2", "oc 5"}}));
 }
 
 TEST_F(BadPlanTest, Run) {

@@ -24,7 +24,6 @@ set(tuned ${problem} table=table.txt)
 
 expect_failure("" problem=mb1ic8ox4 "problem=mb1ic8ox4:7: unknown field \"ox\"")
 expect_failure("" problem=mb1ic8oc8kh3 "\"ih\" is missing")
-expect_failure("" problem=g2mb1ic8oc8ih9kh3 "g is 2, expected 1")
 expect_failure("" "${problem};table=nowhere.txt" "table=nowhere.txt: cannot be read")
 expect_failure("# comment\nconv2d_sideways generic width=1" "${tuned}"
   "table.txt:2: \"conv2d_sideways\", expected an operation")

@@ -32,8 +32,7 @@ if(NOT count EQUAL 10)
   message(SEND_ERROR "${count} kernels, expected 10:\n${output}")
 endif()
 expect(0 "mb1ic8oc4ih7kh3" "${avx2};--batch;16;--ops;forward" "^avx2 conv2d_forward__g1mb16_ic8oc4_")
-expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}"
-  "suite.txt: g4mb1_ic8oc4_ih7oh5kh3sh1ph0 \\(grouped\\): left out: g is 4, kernels have one group")
+expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}" "^avx2 conv2d_forward__g4mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 ")
 
 expect(1 "# comment\nmb1ic8ox4ih7kh3" "${avx2}" "^suite.txt:2:7: unknown field \"ox\", expected ")
 expect(1 "mb1ic8oc4kh3" "${avx2}" "^suite.txt:1:13: \"ih\" is missing, expected a positive number")

@@ -48,40 +48,57 @@ class ReorderTest : public ::testing::TestWithParam<std::string> {
     return kernel_->argv(arguments);
   }
 
+  void check(const Shape &shape, int64_t groups, int block) const;
+
   const runtime::Kernel *kernel_ = nullptr;
 };
 
-TEST_P(ReorderTest, PacksBlocksAndFillsTheLastWithZeros) {
+/// Packs a filter of that shape for each group, in blocks of `block` channels, and compares each element.
+void ReorderTest::check(const Shape &shape, int64_t groups, int block) const {
   const bool by_output = kernel_->name.operation == kReorderFilterForward;
+  const auto [rows, columns, in_channels, out_channels] = shape;
+  const int64_t blocked = by_output ? out_channels : in_channels, other = by_output ? in_channels : out_channels;
+  const int64_t blocks = (blocked + block - 1) / block;
+  GuardedTensor filter({rows, columns, in_channels, groups * out_channels}, Guard::kAfter);
+  GuardedTensor packed({groups * blocks * rows, columns, other, block}, Guard::kAfter);
+  std::mt19937 random(test_seed());
+  fill_reals(filter.values(), random);
+  filter.make_read_only();
+  fill_nan(packed.values());
+
+  const auto extent = [](int64_t value) { return static_cast<int>(value); };
+  const int pixel = extent(groups * out_channels), tap = extent(in_channels) * pixel;
+  const halide_dimension_t hwio[] = {{0, extent(out_channels), 1},
+                                     {0, extent(in_channels), pixel},
+                                     {0, extent(columns), tap},
+                                     {0, extent(rows), extent(columns) * tap},
+                                     {0, extent(groups), extent(out_channels)}};
+  Halide::Runtime::Buffer<float, 5> source(filter.values().data(), 5, hwio);
+  Halide::Runtime::Buffer<float, 6> destination(packed.values().data(), block, extent(other), extent(columns),
+                                                extent(rows), extent(blocks), extent(groups));
+  source.set_host_dirty();
+  ASSERT_EQ(run(source, destination), 0);
+  ASSERT_EQ(destination.copy_to_host(), 0);
+  destination.for_each_element([&](int lane, int i, int s, int r, int b, int g) {
+    const int channel = b * block + lane;
+    const float expected = channel >= blocked ? 0.0f
+                           : by_output        ? source(channel, i, s, r, g)
+                                              : source(i, channel, s, r, g);
+    EXPECT_EQ(destination(lane, i, s, r, b, g), expected)
+        << lane << " " << i << " " << s << " " << r << " " << b << " " << g;
+  });
+}
+
+TEST_P(ReorderTest, PacksBlocksAndFillsTheLastWithZeros) {
   for (const Shape &shape : {Shape{1, 1, 1, 1}, Shape{3, 3, 3, 5}, Shape{3, 3, 16, 64}, Shape{1, 1, 130, 7},
                              Shape{5, 2, 17, 33}, Shape{7, 7, 3, 10}}) {
-    for (int block : {1, 4, 8, 24, 64}) {
-      SCOPED_TRACE("block " + std::to_string(block) + ", filter " + ::testing::PrintToString(shape));
-      const auto [rows, columns, in_channels, out_channels] = shape;
-      const int64_t blocked = by_output ? out_channels : in_channels, other = by_output ? in_channels : out_channels;
-      const int64_t blocks = (blocked + block - 1) / block;
-      GuardedTensor filter(shape, Guard::kAfter), packed({blocks * rows, columns, other, block}, Guard::kAfter);
-      std::mt19937 random(test_seed());
-      fill_reals(filter.values(), random);
-      filter.make_read_only();
-      fill_nan(packed.values());
-
-      const auto extent = [](int64_t value) { return static_cast<int>(value); };
-      Halide::Runtime::Buffer<float, 4> source(filter.values().data(), extent(out_channels), extent(in_channels),
-                                               extent(columns), extent(rows));
-      Halide::Runtime::Buffer<float, 5> destination(packed.values().data(), block, extent(other), extent(columns),
-                                                    extent(rows), extent(blocks));
-      source.set_host_dirty();
-      ASSERT_EQ(run(source, destination), 0);
-      ASSERT_EQ(destination.copy_to_host(), 0);
-      destination.for_each_element([&](int lane, int i, int s, int r, int b) {
-        const int channel = b * block + lane;
-        const float expected = channel >= blocked ? 0.0f
-                               : by_output        ? source(channel, i, s, r)
-                                                  : source(i, channel, s, r);
-        EXPECT_EQ(destination(lane, i, s, r, b), expected) << lane << " " << i << " " << s << " " << r << " " << b;
-      });
-      if (HasFailure()) return;
+    for (const int64_t groups : {1, 3}) {
+      for (const int block : {1, 4, 8, 24, 64}) {
+        SCOPED_TRACE("block " + std::to_string(block) + ", " + std::to_string(groups) + " groups, filter " +
+                     ::testing::PrintToString(shape));
+        check(shape, groups, block);
+        if (HasFailure()) return;
+      }
     }
   }
 }

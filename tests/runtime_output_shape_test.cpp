@@ -91,10 +91,12 @@ TEST(OutputShapeErrors, RefuseWhatDoesNotFit) {
   EXPECT_NE(error_of({1, 40000, 40000, 1}, {1, 1, 1, 9}, {}).find("output_shape"), std::string::npos);
 }
 
-TEST(Groups, AreUnimplemented) {
-  const Result<OutputShape> output = conv2d_output_shape({1, 8, 8, 4}, {3, 3, 2, 4}, {});
-  EXPECT_EQ(output.status().code(), HALCONV_UNIMPLEMENTED);
-  EXPECT_EQ(output.status().message(), "the number of groups is 2, expected 1");
+TEST(Groups, AreTheInputDepthInFilterDepths) {
+  const Result<OutputShape> output = conv2d_output_shape({1, 8, 8, 4}, {3, 3, 2, 6}, {});
+  ASSERT_TRUE(output.ok()) << output.status().message();
+  EXPECT_EQ(output->shape, (Shape{1, 6, 6, 6}));
+  EXPECT_EQ(error_of({1, 8, 8, 4}, {3, 3, 2, 5}, {}),
+            "output depth must be evenly divisible by number of groups: 5 vs 2");
 }
 
 TEST(EmptyTensors, EmptyOutputReturns) {

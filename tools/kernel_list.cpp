@@ -119,13 +119,7 @@ std::vector<Conv2dProblem> read_problems(const Options &options) {
       if (const std::string error = validation_error(problem); !error.empty()) {
         throw std::runtime_error(path + ": " + text + ": " + error);
       }
-      if (!seen.insert(text).second) continue;
-      if (problem.groups != 1) {
-        std::cerr << path << ": " << text << " (" << entry.name << "): left out: g is " << problem.groups
-                  << ", kernels have one group\n";
-        continue;
-      }
-      problems.push_back(problem);
+      if (seen.insert(text).second) problems.push_back(problem);
     }
   }
   return problems;

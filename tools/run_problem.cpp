@@ -28,7 +28,7 @@ HostTensor random_tensor(const Shape &shape, uint32_t seed) {
 
 Operands make_operands(Operation operation, const Conv2dProblem &p) {
   const Shape input{p.batch, p.in_height, p.in_width, p.in_channels};
-  const Shape filter{p.filter_height, p.filter_width, p.in_channels, p.out_channels};
+  const Shape filter{p.filter_height, p.filter_width, p.in_channels / p.groups, p.out_channels};
   const Shape output{p.batch, p.out_height, p.out_width, p.out_channels};
   const auto operands = [](const Shape &first, const Shape &second, const Shape &result) {
     Operands tensors{random_tensor(first, 1), random_tensor(second, 2), HostTensor(result)};

@@ -9,11 +9,12 @@ namespace {
 Extents<4> input_extents(const Conv2dProblem &p) { return {p.in_channels, p.in_width, p.in_height, p.batch}; }
 Extents<4> output_extents(const Conv2dProblem &p) { return {p.out_channels, p.out_width, p.out_height, p.batch}; }
 
-/// The filter as the kernel's side sees it, (blocked channels, other channels, s, r), before blocking.
+/// A group's filter as the kernel's side sees it, (blocked channels, other channels, s, r), before blocking.
 Extents<4> filter_extents(const Kernel &kernel, const Conv2dProblem &p) {
+  const Conv2dProblem group = p.group();
   const bool forward = kernel.name.operation == kForward;
-  return {forward ? p.out_channels : p.in_channels, forward ? p.in_channels : p.out_channels, p.filter_width,
-          p.filter_height};
+  return {forward ? group.out_channels : group.in_channels, forward ? group.in_channels : group.out_channels,
+          p.filter_width, p.filter_height};
 }
 
 std::string reorder_kernel_name(const Kernel &kernel) {
@@ -59,7 +60,7 @@ class Convolution::FilterOperand {
   Status bind(const halconv_tensor *filter, KernelTensor *packed) {
     tensor_ = packed;
     if (tensor_ != nullptr) return ok_status();
-    HALCONV_RETURN_IF_ERROR(hwio_.bind_input(*filter));
+    HALCONV_RETURN_IF_ERROR(convolution_.bind_input(*filter, &hwio_));
     if (!convolution_.has_blocked_filter()) {
       tensor_ = &hwio_;
     } else if (convolution_.is_hwio_in_place(hwio_)) {
@@ -103,9 +104,11 @@ Status Convolution::prepare(CallContext *context) {
   reorder_kernel_ = find_kernel(reorder_kernel_name(*kernel_));
   const auto [blocked, other, columns, rows] = filter_extents(*kernel_, problem_);
   KernelTensor filter(context, *kernel_->target), input(context, *kernel_->target), output(context, *kernel_->target);
-  filter.describe(Extents<5>{blocked, other, columns, rows, 1});
+  filter.describe(Extents<6>{blocked, other, columns, rows, 1, problem_.groups});
   input.describe(input_extents(problem_));
+  input.split_groups(problem_.groups);
   output.describe(output_extents(problem_));
+  output.split_groups(problem_.groups);
   KernelCall call(context);
   if (kernel_->name.operation == kForward) {
     call.add(input.buffer()).add(filter.buffer());
@@ -117,14 +120,27 @@ Status Convolution::prepare(CallContext *context) {
     call.add(input.buffer());
   }
   HALCONV_RETURN_IF_ERROR(call.run(*kernel_));
-  packed_extents_ = {filter.buffer()->dim[0].extent, other, columns, rows, filter.buffer()->dim[4].extent};
+  packed_extents_ = {filter.buffer()->dim[0].extent, other,          columns, rows,
+                     filter.buffer()->dim[4].extent, problem_.groups};
   return ok_status();
 }
 
-/// HWIO is the forward kernels' layout with a single block.
+/// HWIO of one group is the forward kernels' layout with a single block.
 bool Convolution::is_hwio_in_place(const KernelTensor &filter) const {
-  return kernel_->name.operation == kForward && packed_extents_[0] == problem_.out_channels &&
+  return kernel_->name.operation == kForward && problem_.groups == 1 && packed_extents_[0] == problem_.out_channels &&
          packed_extents_[4] == 1 && filter.is_aligned();
+}
+
+Status Convolution::bind_input(const halconv_tensor &tensor, KernelTensor *operand) const {
+  HALCONV_RETURN_IF_ERROR(operand->bind_input(tensor));
+  operand->split_groups(problem_.groups);
+  return ok_status();
+}
+
+Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *operand) const {
+  HALCONV_RETURN_IF_ERROR(operand->bind_output(tensor));
+  operand->split_groups(problem_.groups);
+  return ok_status();
 }
 
 Status Convolution::pack_filter(KernelTensor *filter, KernelTensor *packed) const {
@@ -142,9 +158,9 @@ Status Convolution::run(const Operands &operands, CallContext *context) const {
 Status Convolution::run_forward(const Operands &operands, CallContext *context) const {
   KernelTensor src(context, *kernel_->target), dst(context, *kernel_->target);
   FilterOperand filter(*this, context);
-  HALCONV_RETURN_IF_ERROR(src.bind_input(*operands.first));
+  HALCONV_RETURN_IF_ERROR(bind_input(*operands.first, &src));
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.second, operands.packed_filter));
-  HALCONV_RETURN_IF_ERROR(dst.bind_output(*operands.result));
+  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &dst));
   KernelCall call(context);
   call.add(src.buffer()).add(filter.tensor()->buffer());
   add_geometry(&call);
@@ -154,9 +170,9 @@ Status Convolution::run_forward(const Operands &operands, CallContext *context) 
 
 Status Convolution::run_backward_filter(const Operands &operands, CallContext *context) const {
   KernelTensor src(context, *kernel_->target), d_dst(context, *kernel_->target), d_filter(context, *kernel_->target);
-  HALCONV_RETURN_IF_ERROR(src.bind_input(*operands.first));
-  HALCONV_RETURN_IF_ERROR(d_dst.bind_input(*operands.second));
-  HALCONV_RETURN_IF_ERROR(d_filter.bind_output(*operands.result));
+  HALCONV_RETURN_IF_ERROR(bind_input(*operands.first, &src));
+  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst));
+  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_filter));
   KernelCall call(context);
   call.add(src.buffer()).add(d_dst.buffer());
   add_geometry(&call);
@@ -168,8 +184,8 @@ Status Convolution::run_backward_input(const Operands &operands, CallContext *co
   KernelTensor d_dst(context, *kernel_->target), d_src(context, *kernel_->target);
   FilterOperand filter(*this, context);
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.first, operands.packed_filter));
-  HALCONV_RETURN_IF_ERROR(d_dst.bind_input(*operands.second));
-  HALCONV_RETURN_IF_ERROR(d_src.bind_output(*operands.result));
+  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst));
+  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_src));
   if (has_blocked_filter() && !kernel_->name.problem) {
     HALCONV_RETURN_IF_ERROR(run_phases(filter.tensor(), &d_dst, &d_src));
   } else {

@@ -44,6 +44,8 @@ class Convolution {
   class FilterOperand;
 
   bool is_hwio_in_place(const KernelTensor &filter) const;
+  Status bind_input(const halconv_tensor &tensor, KernelTensor *operand) const;
+  Status bind_output(const halconv_tensor &tensor, KernelTensor *operand) const;
   void add_geometry(KernelCall *call) const;
   Status run_forward(const Operands &operands, CallContext *context) const;
   Status run_backward_input(const Operands &operands, CallContext *context) const;
@@ -55,7 +57,7 @@ class Convolution {
   const Kernel *kernel_;
   const Kernel *reorder_kernel_ = nullptr;
   Conv2dProblem problem_;
-  Extents<5> packed_extents_{};
+  Extents<6> packed_extents_{};
   std::vector<BackwardInputPhase> row_phases_, column_phases_;
 };
 

@@ -71,7 +71,8 @@ Status resolve_problem(const int64_t input_shape[4], const int64_t filter_shape[
   }
   if (input_shape[3] % filter_shape[2] != 0) return errors::input_depth(input_shape[3], filter_shape[2]);
   if (input_shape[3] == 0) return errors::no_groups(filter_shape[2]);
-  if (input_shape[3] != filter_shape[2]) return errors::groups(input_shape[3] / filter_shape[2]);
+  const int64_t groups = input_shape[3] / filter_shape[2];
+  if (filter_shape[3] % groups != 0) return errors::output_depth(filter_shape[3], groups);
   for (int axis = 0; axis < 2; ++axis) {
     std::copy_n(attributes.explicit_paddings[axis], 2, paddings[axis]);
     const Axis sizes = {axis == 0 ? "height" : "width", input_shape[1 + axis], filter_shape[axis],
@@ -79,7 +80,7 @@ Status resolve_problem(const int64_t input_shape[4], const int64_t filter_shape[
     HALCONV_RETURN_IF_ERROR(resolve_axis(sizes, attributes.padding, paddings[axis],
                                          axis == 0 ? &problem->out_height : &problem->out_width));
   }
-  problem->groups = 1;
+  problem->groups = groups;
   problem->batch = input_shape[0];
   problem->in_height = input_shape[1];
   problem->in_width = input_shape[2];

@@ -47,6 +47,12 @@ void KernelTensor::describe(const int64_t *extents, size_t rank) {
   buffer_.dim = dimensions_.data();
 }
 
+void KernelTensor::split_groups(int64_t groups) {
+  dimensions_[0].extent /= static_cast<int32_t>(groups);
+  dimensions_[4] = {0, static_cast<int32_t>(groups), dimensions_[0].extent};
+  buffer_.dimensions = 5;
+}
+
 Status KernelTensor::checked(int code, const char *what) const {
   if (code == halide_error_code_success) return ok_status();
   return context_->status(code, std::string(what) + " for target " + std::string(target_.name));
@@ -151,10 +157,10 @@ SliceView::SliceView(KernelTensor *tensor, const Slice &slice)
 }
 
 Status SliceView::stage() {
-  Extents<5> extents{};
+  Extents<6> extents{};
   for (size_t i = 0; i < extents.size(); ++i) extents[i] = slice_.dimensions[i].extent;
-  return view_.dimensions == 4 ? staged_.allocate(Extents<4>{extents[0], extents[1], extents[2], extents[3]})
-                               : staged_.allocate(extents);
+  if (view_.dimensions == 6) return staged_.allocate(extents);
+  return staged_.allocate(Extents<5>{extents[0], extents[1], extents[2], extents[3], extents[4]});
 }
 
 /// The two buffers' first dimension starts at 0 in the tensor and at the slice's offset in the scratch, which makes

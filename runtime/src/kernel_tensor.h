@@ -37,6 +37,8 @@ class KernelTensor {
   void describe(const Extents<rank> &extents) {
     describe(extents.data(), rank);
   }
+  /// Views a tensor of rank 4 as (channels of a group, ..., groups), of rank 5.
+  void split_groups(int64_t groups);
   /// The caller's tensor, to be read.
   Status bind_input(const halconv_tensor &tensor);
   /// The caller's tensor, to be written as a whole, then published.
@@ -72,13 +74,13 @@ class KernelTensor {
   Memory memory_ = Memory::kNone;
   uint8_t *host_ = nullptr;  ///< the caller's memory, if the tensor is on the host
   halide_buffer_t buffer_{};
-  std::array<halide_dimension_t, 5> dimensions_{};
+  std::array<halide_dimension_t, 6> dimensions_{};
 };
 
 /// Part of a tensor along its dimensions: element (i0, i1, ...) is the tensor's at `offset + sum of stride * i`.
 struct Slice {
   int64_t offset = 0;  ///< elements from the tensor's first
-  std::array<halide_dimension_t, 5> dimensions{};
+  std::array<halide_dimension_t, 6> dimensions{};
 };
 
 /// A slice as a kernel's argument. OpenCL has no views at arbitrary offsets: there a slice that does not start at the

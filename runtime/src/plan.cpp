@@ -77,6 +77,7 @@ Status prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {
   HALCONV_RETURN_IF_ERROR(check_operand({"filter", filter}, filter_shape(convolution.problem()), plan->device));
   KernelTensor hwio(&plan->context, *convolution.kernel().target);
   HALCONV_RETURN_IF_ERROR(hwio.bind_input(*filter));
+  hwio.split_groups(convolution.problem().groups);
   return convolution.pack_filter(&hwio, &plan->packed_filter);
 }
 

@@ -12,7 +12,7 @@ Status parse_request(halconv_operation operation, const char *problem, halconv_d
   if (!entry.value) return errors::malformed_problem(problem, entry.error.column, entry.error.message);
   request->problem = entry.value->problem;
   request->device = device;
-  return request->problem.groups == 1 ? ok_status() : errors::groups(request->problem.groups);
+  return ok_status();
 }
 
 }  // namespace halconv::runtime

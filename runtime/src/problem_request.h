@@ -7,7 +7,7 @@
 
 namespace halconv::runtime {
 
-/// Parses one line of benchdnn notation; groups other than 1 have no kernels.
+/// Parses one line of benchdnn notation.
 Status parse_request(halconv_operation operation, const char *problem, halconv_device device, KernelRequest *request);
 
 }  // namespace halconv::runtime

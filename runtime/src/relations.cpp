@@ -89,13 +89,14 @@ Result<HostTensor> input_gradient_by_conv2d(const Shape &input_shape, const Host
                                             const Execution &execution) {
   const Result<OutputShape> output = check_gradient(input_shape, filter.shape, out_backprop, attributes);
   if (!output.ok()) return output.status();
+  const int64_t groups = input_shape[3] / filter.shape[2];
   const Result<HostTensor> dilated = dilate(out_backprop, attributes.strides);
   if (!dilated.ok()) return dilated.status();
   const Result<HostTensor> full =
       pad_to_full(*dilated, {input_shape[1], input_shape[2]}, {filter.shape[0], filter.shape[1]}, attributes.dilations,
                   output->paddings);
   if (!full.ok()) return full.status();
-  return valid_conv2d(*full, swap_in_out(rot180(filter)), {1, 1}, attributes.dilations, execution);
+  return valid_conv2d(*full, swap_in_out(rot180(filter), groups), {1, 1}, attributes.dilations, execution);
 }
 
 Result<HostTensor> input_gradient_by_conv2d_backprop_input(const Shape &input_shape, const HostTensor &filter,
@@ -127,8 +128,9 @@ Result<HostTensor> filter_gradient_by_conv2d(const HostTensor &input, const Shap
   if (!output.ok()) return output.status();
   const Result<HostTensor> seen = pad_or_crop(input, exact_paddings(input.shape, filter_shape, *output, attributes));
   if (!seen.ok()) return seen.status();
-  const Result<HostTensor> gradient =
-      valid_conv2d(swap_n_c(*seen), nhwc_to_hwio(out_backprop), attributes.dilations, attributes.strides, execution);
+  const int64_t groups = input.shape[3] / filter_shape[2];
+  const Result<HostTensor> gradient = valid_conv2d(swap_n_c(*seen, groups), nhwc_to_hwio(out_backprop),
+                                                   attributes.dilations, attributes.strides, execution);
   if (!gradient.ok()) return gradient.status();
   return nhwc_to_hwio(*gradient);
 }

@@ -174,8 +174,10 @@ Status no_groups(int64_t filter_depth) {
       filter_depth);
 }
 
-Status groups(int64_t groups) {
-  return error_status(HALCONV_UNIMPLEMENTED, "the number of groups is %" PRId64 ", expected 1", groups);
+Status output_depth(int64_t output_depth, int64_t groups) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "output depth must be evenly divisible by number of groups: %" PRId64 " vs %" PRId64,
+                      output_depth, groups);
 }
 
 Status batch(int64_t input, int64_t out_backprop) {

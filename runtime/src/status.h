@@ -55,7 +55,7 @@ Status negative_output_size(int64_t size, const char *axis, int64_t input, int64
 Status empty_filter(const char *argument, const std::string &shape);
 Status input_depth(int64_t input_depth, int64_t filter_depth);
 Status no_groups(int64_t filter_depth);
-Status groups(int64_t groups);
+Status output_depth(int64_t output_depth, int64_t groups);
 Status batch(int64_t input, int64_t out_backprop);
 Status out_depth(int64_t filter, int64_t out_backprop);
 Status out_backprop_size(const char *axis, int64_t actual, int64_t computed);

@@ -13,15 +13,24 @@ namespace {
 /// Row-major strides.
 Shape strides_of(const Shape &shape) { return {shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1}; }
 
-/// Element i of the result is source[offset + sum of strides[d] * i[d]].
-HostTensor gather(const HostTensor &source, const Shape &shape, const Shape &strides, int64_t offset = 0) {
-  HostTensor result(shape);
+/// How far apart the channels of neighbouring groups are in the tensor that `gather` reads.
+struct Groups {
+  int64_t count = 1, stride = 0;
+};
+
+/// Element i of the result is source[offset + sum of strides[d] * i[d]], for each group behind one another in the last
+/// dimension.
+HostTensor gather(const HostTensor &source, const Shape &shape, const Shape &strides, int64_t offset = 0,
+                  const Groups &groups = {}) {
+  HostTensor result({shape[0], shape[1], shape[2], groups.count * shape[3]});
   float *destination = result.data.data();
   for (int64_t a = 0; a < shape[0]; ++a) {
     for (int64_t b = 0; b < shape[1]; ++b) {
       for (int64_t c = 0; c < shape[2]; ++c) {
-        const float *const line = source.data.data() + offset + a * strides[0] + b * strides[1] + c * strides[2];
-        for (int64_t d = 0; d < shape[3]; ++d) *destination++ = line[d * strides[3]];
+        const float *const lines = source.data.data() + offset + a * strides[0] + b * strides[1] + c * strides[2];
+        for (int64_t g = 0; g < groups.count; ++g) {
+          for (int64_t d = 0; d < shape[3]; ++d) *destination++ = lines[g * groups.stride + d * strides[3]];
+        }
       }
     }
   }
@@ -79,9 +88,19 @@ HostTensor rot180(const HostTensor &filter) {
   return gather(filter, filter.shape, strides, last_tap);
 }
 
-HostTensor swap_in_out(const HostTensor &filter) { return transpose(filter, {0, 1, 3, 2}); }
+HostTensor swap_in_out(const HostTensor &filter, int64_t groups) {
+  const auto [rows, columns, in_channels, out_channels] = filter.shape;
+  const Shape strides = strides_of(filter.shape);
+  return gather(filter, {rows, columns, out_channels / groups, in_channels},
+                {strides[0], strides[1], strides[3], strides[2]}, 0, {groups, out_channels / groups});
+}
 
-HostTensor swap_n_c(const HostTensor &tensor) { return transpose(tensor, {3, 1, 2, 0}); }
+HostTensor swap_n_c(const HostTensor &tensor, int64_t groups) {
+  const auto [batch, height, width, channels] = tensor.shape;
+  const Shape strides = strides_of(tensor.shape);
+  return gather(tensor, {channels / groups, height, width, batch}, {strides[3], strides[1], strides[2], strides[0]}, 0,
+                {groups, channels / groups});
+}
 
 HostTensor nhwc_to_hwio(const HostTensor &tensor) { return transpose(tensor, {1, 2, 0, 3}); }
 

@@ -21,8 +21,11 @@ class KernelFile:
 
     @property
     def fills_tiles(self) -> bool:
-        """Whether the result has channels in whole vectors of every target. Where it has not, part of a tile is idle."""
-        channels = {kind: int(count) for kind, count in re.findall(r"(ic|oc)(\d+)", self.problem)}
+        """Whether each group of the result has channels in whole vectors of every target. Where it has not, part of a tile is
+        idle."""
+        counts = {kind: int(count) for kind, count in re.findall(r"(g|ic|oc)(\d+)", self.problem)}
+        groups = counts.pop("g", 1)
+        channels = {kind: count // groups for kind, count in counts.items()}
         of_result = {"conv2d_forward": ["oc"], "conv2d_backward_input": ["ic"], "conv2d_backward_filter": ["ic", "oc"]}
         return bool(channels) and all(channels[kind] % 16 == 0 for kind in of_result[self.operation])
 

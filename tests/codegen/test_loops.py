@@ -109,4 +109,6 @@ def test_channels_that_fill_tiles():
     assert not fills("conv2d_backward_input", "g1mb1_ic3oc64_ih56oh28kh7sh2ph3")
     assert not fills("conv2d_backward_filter", "g1mb1_ic3oc64_ih56oh28kh7sh2ph3")
     assert fills("conv2d_backward_filter", "g1mb1_ic16oc32_ih8oh8kh3sh1ph1")
+    assert fills("conv2d_backward_filter", "g4mb1_ic64oc128_ih8oh8kh3sh1ph1")
+    assert not fills("conv2d_backward_filter", "g8mb1_ic64oc128_ih8oh8kh3sh1ph1")
     assert not fills("conv2d_forward", "generic")

@@ -62,6 +62,15 @@ struct Conv2dProblem {
 
   friend bool operator==(const Conv2dProblem &, const Conv2dProblem &) = default;
 
+  /// The problem of any one group by itself.
+  Conv2dProblem group() const {
+    Conv2dProblem group = *this;
+    group.groups = 1;
+    group.in_channels /= groups;
+    group.out_channels /= groups;
+    return group;
+  }
+
   /// Rows (columns) of the input that one output row (column) reaches over.
   int64_t effective_filter_height() const { return (filter_height - 1) * dilation_height + 1; }
   int64_t effective_filter_width() const { return (filter_width - 1) * dilation_width + 1; }

@@ -6,6 +6,8 @@
 ///     d_x = conv2d(pad_to_full(d_out), swap_in_out(rot180(w)))
 ///     d_w = nhwc_to_hwio(conv2d(swap_n_c(x), nhwc_to_hwio(d_out)))
 ///
+/// where the swaps keep each group of channels by itself.
+///
 /// All functions take host tensors; input x [n, h, w, c], filter w [r, s, c, k], out_backprop d_out [n, p, q, k].
 #ifndef HALCONV_RELATIONS_HPP_
 #define HALCONV_RELATIONS_HPP_

@@ -32,11 +32,12 @@ using Paddings = std::array<std::array<int64_t, 2>, 2>;
 /// A filter [r, s, c, k] turned by 180 degrees: correlation becomes convolution.
 HostTensor rot180(const HostTensor &filter);
 
-/// A filter [r, s, c, k] as [r, s, k, c].
-HostTensor swap_in_out(const HostTensor &filter);
+/// A filter [r, s, c / groups, k] as [r, s, k / groups, c], each group by itself.
+HostTensor swap_in_out(const HostTensor &filter, int64_t groups = 1);
 
-/// [n, h, w, c] as [c, h, w, n]: a sum over channels becomes one over the batch.
-HostTensor swap_n_c(const HostTensor &tensor);
+/// [n, h, w, c] as [c / groups, h, w, groups * n], each group by itself: a sum over channels becomes one over the
+/// batch.
+HostTensor swap_n_c(const HostTensor &tensor, int64_t groups = 1);
 
 /// [n, h, w, c] as a filter [h, w, n, c]: each pixel becomes a tap.
 HostTensor nhwc_to_hwio(const HostTensor &tensor);
