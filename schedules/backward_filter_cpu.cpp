@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backward_filter_cpu_parameters.h"
+#include "ceil_divide.h"
 
 namespace halconv::schedules {
 namespace {
@@ -105,40 +106,77 @@ void schedule_sum_in_registers(const BackwardFilterCpuParameters &p, int lanes, 
   src.compute_at(result, loops.task);
 }
 
-/// A register tile sums over a block of rows and is added to the task's part of the filter, which stays in L2, as the
+/// The loops of one accumulation over pixels.
+struct PixelLoops {
+  RVar row, image;
+};
+
+/// Adds the register tiles of a block of rows to `accumulator`, whose part that a task holds stays in L2, as the
 /// block's rows of d_dst stay in L1.
-void schedule_sum_in_memory(const BackwardFilterCpuParameters &p, int lanes, Func result, Func src,
-                            const generators::FilterGradient &gradient) {
+void schedule_accumulation(const BackwardFilterCpuParameters &p, int lanes, Func accumulator, const PixelLoops &pixels,
+                           Func src, Func d_dst) {
   const Loops loops;
-  Func sum = gradient.sum, d_dst = gradient.d_dst_padded;
-  const Var k = sum.args()[0], c = sum.args()[1], s = sum.args()[2], r = sum.args()[3], g = sum.args()[4];
+  const Var k = accumulator.args()[0], c = accumulator.args()[1], s = accumulator.args()[2], r = accumulator.args()[3];
   const int block = p.vectors * lanes;
-  result.vectorize(result.args()[0], lanes, TailStrategy::GuardWithIf);
-
-  const RVar row_block("row_block"), row("row"), image = gradient.pixels.z;
+  const RVar row_block("row_block"), row("row");
   const Var partial_row_block("partial_row_block"), partial_image("partial_image");
-  sum.update().split(gradient.pixels.y, row_block, row, p.rows, TailStrategy::GuardWithIf);
-  Func tile = sum.update().rfactor({{row_block, partial_row_block}, {image, partial_image}});
+  accumulator.update().split(pixels.row, row_block, row, p.rows, TailStrategy::GuardWithIf);
+  Func tile = accumulator.update().rfactor({{row_block, partial_row_block}, {pixels.image, partial_image}});
 
-  sum.compute_at(result, loops.task)
-      .bound_extent(k, block * p.blocks_per_task)
-      .bound_extent(c, p.channels_per_task)
-      .vectorize(k, lanes);
-  sum.update()
+  accumulator.bound_extent(k, block * p.blocks_per_task).bound_extent(c, p.channels_per_task).vectorize(k, lanes);
+  std::vector<Halide::VarOrRVar> order = {loops.lane, loops.vector,  loops.c,   loops.s,     loops.s_tile, loops.c_tile,
+                                          r,          loops.k_block, row_block, pixels.image};
+  for (size_t i = 4; i < accumulator.args().size(); ++i) order.push_back(accumulator.args()[i]);
+  accumulator.update()
       .split(k, loops.k_block, k, block)
       .split(k, loops.vector, loops.lane, lanes)
       .split(c, loops.c_tile, loops.c, p.channels)
       .split(s, loops.s_tile, loops.s, p.columns, TailStrategy::GuardWithIf)
-      .reorder(loops.lane, loops.vector, loops.c, loops.s, loops.s_tile, loops.c_tile, r, loops.k_block, row_block,
-               image, g)
+      .reorder(order)
       .vectorize(loops.lane)
       .unroll(loops.vector)
       .unroll(loops.c)
       .unroll(loops.s);
-  tile.compute_at(sum, loops.s_tile);
+  tile.compute_at(accumulator, loops.s_tile);
   schedule_register_tile(p, lanes, tile);
-  d_dst.compute_at(sum, loops.k_block);
-  src.compute_at(sum, row_block);
+  d_dst.compute_at(accumulator, loops.k_block);
+  src.compute_at(accumulator, row_block);
+}
+
+/// Threads share the filter: each task sums over all pixels.
+void schedule_sum_in_memory(const BackwardFilterCpuParameters &p, int lanes, Func result, Func src,
+                            const generators::FilterGradient &gradient) {
+  Func sum = gradient.sum;
+  result.vectorize(result.args()[0], lanes, TailStrategy::GuardWithIf);
+  sum.compute_at(result, Loops().task);
+  schedule_accumulation(p, lanes, sum, {gradient.pixels.y, gradient.pixels.z}, src, gradient.d_dst_padded);
+}
+
+/// Threads share the pixels: each task sums its images or rows, fixed in number, into a filter of its own, and these
+/// are added in order. A task reads its pixels whole, as they lie in memory: 1x1 256->128 @56 reaches 72 % of the
+/// AVX-512 peak and 82 % of AVX2's, against 62 % and 68 % where four tasks read a quarter of each pixel's channels (one
+/// core of a Xeon, Sapphire Rapids).
+void schedule_partial_filters(const BackwardFilterCpuParameters &p, const Conv2dProblem &problem, int lanes,
+                              Func result, Func src, const generators::FilterGradient &gradient) {
+  const RVar pixel_task("pixel_task"), pixel("pixel");
+  const Var part("part");
+  Func sum = gradient.sum;
+  PixelLoops pixels = {gradient.pixels.y, gradient.pixels.z};
+  const bool by_image = problem.batch >= p.pixel_tasks;
+  RVar &shared = by_image ? pixels.image : pixels.row;
+  const int64_t extent = by_image ? problem.batch : problem.out_height;
+  sum.update().split(shared, pixel_task, pixel, static_cast<int>(ceil_divide(extent, p.pixel_tasks)),
+                     TailStrategy::GuardWithIf);
+  shared = pixel;
+  Func partial = sum.update().rfactor(pixel_task, part);
+  partial.compute_root().parallel(part);
+  partial.update().parallel(part);
+  schedule_accumulation(p, lanes, partial, pixels, src, gradient.d_dst_padded);
+
+  const Var k = result.args()[0], c = result.args()[1];
+  result.vectorize(k, lanes, TailStrategy::GuardWithIf);
+  sum.compute_at(result, c).vectorize(k, lanes, TailStrategy::RoundUp);
+  sum.update().reorder(k, c, pixel_task).vectorize(k, lanes, TailStrategy::RoundUp).unroll(pixel_task);
 }
 
 }  // namespace
@@ -147,11 +185,15 @@ void schedule_backward_filter_cpu(const KernelKey &key, Func result, const gener
   const BackwardFilterCpuParameters p = backward_filter_cpu_parameters(key);
   const int lanes = key.target.natural_vector_size<float>();
   const Func src = taps_share_pixels(key) ? gradient.src_padded : gradient.patches;
-  split_into_tasks(p, lanes, result);
-  if (p.rows == 0) {
-    schedule_sum_in_registers(p, lanes, result, src, gradient);
+  if (p.pixel_tasks > 1) {
+    schedule_partial_filters(p, *key.problem, lanes, result, src, gradient);
   } else {
-    schedule_sum_in_memory(p, lanes, result, src, gradient);
+    split_into_tasks(p, lanes, result);
+    if (p.rows == 0) {
+      schedule_sum_in_registers(p, lanes, result, src, gradient);
+    } else {
+      schedule_sum_in_memory(p, lanes, result, src, gradient);
+    }
   }
   schedule_copy(src, p.channels_per_task, lanes);
   schedule_copy(gradient.d_dst_padded, p.vectors * lanes, lanes);
