@@ -43,17 +43,12 @@ inline halconv_operation operation_of(const KernelName &kernel) {
 /// no padding says that.
 inline std::optional<halconv_conv2d_attributes> attributes_of(const Conv2dProblem &p) {
   if (-p.pad_bottom() >= p.stride_height || -p.pad_right() >= p.stride_width) return std::nullopt;
-  halconv_conv2d_attributes attributes{};
-  attributes.strides[0] = p.stride_height;
-  attributes.strides[1] = p.stride_width;
-  attributes.dilations[0] = p.dilation_height;
-  attributes.dilations[1] = p.dilation_width;
-  attributes.padding = HALCONV_EXPLICIT;
-  attributes.explicit_paddings[0][0] = p.pad_top;
-  attributes.explicit_paddings[0][1] = std::max<int64_t>(0, p.pad_bottom());
-  attributes.explicit_paddings[1][0] = p.pad_left;
-  attributes.explicit_paddings[1][1] = std::max<int64_t>(0, p.pad_right());
-  return attributes;
+  return halconv_conv2d_attributes{.strides = {2, {p.stride_height, p.stride_width}},
+                                   .dilations = {2, {p.dilation_height, p.dilation_width}},
+                                   .padding = HALCONV_EXPLICIT,
+                                   .explicit_paddings = {8,
+                                                         {0, 0, p.pad_top, std::max<int64_t>(0, p.pad_bottom()),
+                                                          p.pad_left, std::max<int64_t>(0, p.pad_right()), 0, 0}}};
 }
 
 inline ::testing::AssertionResult ok(const halconv_status &status) {

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,15 +32,12 @@ std::vector<Conv2dProblem> problems() {
   return problems;
 }
 
+IntList to_cpp(const halconv_int_list &list) {
+  return IntList(std::span(list.values, static_cast<size_t>(list.count)));
+}
+
 Conv2dAttributes to_cpp(const halconv_conv2d_attributes &c) {
-  Conv2dAttributes attributes;
-  for (size_t axis = 0; axis < 2; ++axis) {
-    attributes.strides[axis] = c.strides[axis];
-    attributes.dilations[axis] = c.dilations[axis];
-    attributes.explicit_paddings[axis] = {c.explicit_paddings[axis][0], c.explicit_paddings[axis][1]};
-  }
-  attributes.padding = static_cast<Padding>(c.padding);
-  return attributes;
+  return {to_cpp(c.strides), to_cpp(c.dilations), static_cast<Padding>(c.padding), to_cpp(c.explicit_paddings)};
 }
 
 /// Small enough that the longest of the three operations' sums is exact.
@@ -152,6 +150,25 @@ TEST_P(RelationsTest, EveryWayTakesSameAndValid) {
       EXPECT_TRUE(equals(way.compute(input, filter_shape, d_out, attributes, execution_), filter_shape, d_filter.value))
           << way.name;
     }
+  }
+}
+
+/// No tap of the filter meets the input: its gradients are zero in every way.
+TEST_P(RelationsTest, EveryWayGivesZerosForAnOutputWithoutElements) {
+  const Shape input_shape = {2, 2, 8, 3}, filter_shape = {3, 4, 3, 5};
+  const Result<OutputShape> output = conv2d_output_shape(input_shape, filter_shape, {});
+  ASSERT_TRUE(output.ok()) << output.status().message();
+  EXPECT_EQ(output->shape, (Shape{2, 0, 5, 5}));
+  const HostTensor input(input_shape), filter(filter_shape), d_out(output->shape);
+  for (const InputGradientWay &way : kInputGradientWays) {
+    EXPECT_TRUE(equals(way.compute(input_shape, filter, d_out, {}, execution_), input_shape,
+                       std::vector<double>(input.data.size())))
+        << way.name;
+  }
+  for (const FilterGradientWay &way : kFilterGradientWays) {
+    EXPECT_TRUE(equals(way.compute(input, filter_shape, d_out, {}, execution_), filter_shape,
+                       std::vector<double>(filter.data.size())))
+        << way.name;
   }
 }
 

@@ -173,7 +173,7 @@ class DeviceTest : public ::testing::TestWithParam<const char *> {
   const std::string text_ = "g1mb2_ic5oc19_ih9iw8oh4ow3kh3kw2sh2sw3ph1pw1";
   const Conv2dProblem problem_ = parse_suite_entry(text_).value->problem;
   const Shape input_shape_{2, 9, 8, 5}, filter_shape_{3, 2, 5, 19}, output_shape_{2, 4, 3, 19};
-  const Conv2dAttributes attributes_{{2, 3}, {1, 1}, Padding::kExplicit, {{{1, 0}, {1, 0}}}};
+  const Conv2dAttributes attributes_{{2, 3}, 1, Padding::kExplicit, {0, 0, 1, 0, 1, 0, 0, 0}};
   const HostTensor input_ = integers(input_shape_), filter_ = integers(filter_shape_),
                    out_backprop_ = integers(output_shape_);
   std::unique_ptr<Gpu> gpu_;
@@ -209,11 +209,18 @@ TEST_P(DeviceTest, RunsPlansWithAPreparedFilter) {
 }
 
 TEST_P(DeviceTest, WritesZerosWhereSumsHaveNoTerms) {
+  const auto nothing = [&](const Shape &shape) { return ConstTensorView{nullptr, shape, gpu_->device()}; };
   const DeviceTensor w(gpu_.get(), integers({3, 3, 1, 2}));
-  const ConstTensorView nothing_in{nullptr, {0, 5, 5, 1}, gpu_->device()},
-      nothing_out{nullptr, {0, 3, 3, 2}, gpu_->device()};
-  const Status status = conv2d_backprop_filter(nothing_in, nothing_out, {}, w.view());
-  ASSERT_TRUE(status.ok()) << status.message();
+  const DeviceTensor y(gpu_.get(), integers({1, 1, 3, 2})), x(gpu_.get(), integers({1, 2, 5, 1}));
+  const Conv2dAttributes padded{.padding = Padding::kExplicit, .explicit_paddings = {0, 0, 2, 1, 0, 0, 0, 0}};
+  const Status forward = conv2d(nothing({1, 0, 5, 1}), w.view(), padded, y.view());
+  ASSERT_TRUE(forward.ok()) << forward.message();
+  EXPECT_EQ(y.read(), std::vector<float>(6, 0.0f));
+  const Status backward_input = conv2d_backprop_input(w.view(), nothing({1, 0, 3, 2}), {}, x.view());
+  ASSERT_TRUE(backward_input.ok()) << backward_input.message();
+  EXPECT_EQ(x.read(), std::vector<float>(10, 0.0f));
+  const Status backward_filter = conv2d_backprop_filter(nothing({0, 5, 5, 1}), nothing({0, 3, 3, 2}), {}, w.view());
+  ASSERT_TRUE(backward_filter.ok()) << backward_filter.message();
   EXPECT_EQ(w.read(), std::vector<float>(18, 0.0f));
 }
 

@@ -1,23 +1,30 @@
 """TensorFlow's conv2d and its gradients over NumPy arrays, by Halide kernels compiled ahead of time.
 
-Tensors are contiguous float32 arrays: input [n, h, w, c], filter [r, s, c, k], output [n, p, q, k]. Names, order and
-defaults of the arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding` "SAME",
-"VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC". Besides,
+Tensors are float32: input [n, h, w, c], filter [r, s, c, k], output [n, p, q, k], as NumPy arrays or anything with
+__dlpack__ in host memory; dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names,
+order and defaults of the arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding`
+"SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC"; `name` is ignored. Besides,
 
 - `target` forces the kernels of a target ("avx2", ...); None takes the environment variable HALCONV_TARGET, and without
   it the best target of this machine;
-- `threads` is the most CPU threads a call may use; 0 means one per core. Results are the same for any number.
+- `threads` is the most CPU threads a call may use; 0 means one per core. Results are the same for any number. The
+  interpreter runs on while a kernel computes.
 
-ValueError says which argument does not fit and what was expected, NotImplementedError what no kernel can do,
-RuntimeError what went wrong in one.
+ValueError, with TensorFlow's words where TensorFlow checks the same, says which argument does not fit and what was
+expected; NotImplementedError what no kernel can do; RuntimeError what went wrong in one. Extents may be zero: sums
+without terms are zero.
 
 `halconv.reference` computes the same with NumPy alone, `halconv.relations` shows how the functions follow from one
 another.
 """
 
+import math
+
+import numpy as np
+
 from . import _halconv
 from ._halconv import Conv2dProblem, Kernel, SuiteEntry, explain, kernel_for, kernels, parse_suite, targets
-from .attributes import conv2d_attributes
+from .attributes import check_data_format, integers, sizes, split_padding
 
 __all__ = [
     "Conv2dProblem",
@@ -39,55 +46,122 @@ __all__ = [
 
 
 def _attributes(strides, padding, data_format, dilations):
-    return _halconv.Attributes(*conv2d_attributes(strides, padding, data_format, dilations))
+    check_data_format(data_format)
+    return _halconv.Attributes(integers(strides), integers(dilations), *split_padding(padding))
+
+
+def _array(name, tensor):
+    """The tensor as a dense NumPy array, without a copy where it is one already."""
+    if not isinstance(tensor, np.ndarray):
+        if not hasattr(tensor, "__dlpack__"):
+            raise TypeError(f"{name} is a {type(tensor).__name__}, expected a NumPy array or an object with __dlpack__")
+        try:
+            tensor = np.from_dlpack(tensor)
+        except (BufferError, RuntimeError) as error:
+            raise ValueError(f"{name} cannot be read as a NumPy array: {error}") from error
+    return np.ascontiguousarray(tensor) if tensor.ndim else tensor
 
 
 def conv2d_output_shape(input_shape, filter_shape, strides, padding, data_format="NHWC", dilations=None):
     """The shape [n, p, q, k] that conv2d returns, and the paddings [[top, bottom], [left, right]] it takes."""
     return _halconv.conv2d_output_shape(
-        input_shape, filter_shape, _attributes(strides, padding, data_format, dilations)
+        integers(input_shape), integers(filter_shape), _attributes(strides, padding, data_format, dilations)
     )
 
 
-def conv2d(input, filters, strides, padding, data_format="NHWC", dilations=None, *, target=None, threads=0):
-    """The convolution of input [n, h, w, c] with filters [r, s, c, k]: output [n, p, q, k]."""
+def conv2d(input, filters, strides, padding, data_format="NHWC", dilations=None, name=None, *, target=None, threads=0):
+    """The convolution of input [n, h, w, c] with filters [r, s, c, k]: output [n, p, q, k].
+
+    The input may have several batch dimensions, which are the output's.
+    """
     attributes = _attributes(strides, padding, data_format, dilations)
-    output_shape, _ = _halconv.conv2d_output_shape(input.shape, filters.shape, attributes)
-    return _halconv.conv2d(input, filters, output_shape, attributes, target, threads)
+    input, filters = _array("input", input), _array("filters", filters)
+    batch = input.shape[:-3]
+    if len(batch) > 1:
+        input = input.reshape(math.prod(batch), *input.shape[-3:])
+    output = _halconv.conv2d(input, filters, attributes, _halconv.Execution(target, threads))
+    return output.reshape(*batch, *output.shape[1:]) if len(batch) > 1 else output
 
 
-def conv2d_backprop_input(
-    input_sizes,
-    filter,
-    out_backprop,
-    strides,
-    padding,
-    data_format="NHWC",
-    dilations=(1, 1, 1, 1),
-    *,
-    target=None,
-    threads=0,
-):
-    """The gradient with respect to conv2d's input, of shape `input_sizes`, from out_backprop [n, p, q, k]."""
-    attributes = _attributes(strides, padding, data_format, dilations)
-    return _halconv.conv2d_backprop_input(filter, out_backprop, input_sizes, attributes, target, threads)
+def _input_gradient(name, summary):
+    """A function with the signature of TensorFlow's conv2d_backprop_input over the kernels behind `name`."""
+
+    def gradient(
+        input_sizes,
+        filter,
+        out_backprop,
+        strides,
+        padding,
+        data_format="NHWC",
+        dilations=(1, 1, 1, 1),
+        name=None,
+        *,
+        target=None,
+        threads=0,
+    ):
+        return compute(
+            sizes("Conv2DBackpropInput: input_sizes", input_sizes),
+            _array("filter", filter),
+            _array("out_backprop", out_backprop),
+            _attributes(strides, padding, data_format, dilations),
+            _halconv.Execution(target, threads),
+        )
+
+    compute = getattr(_halconv, name)
+    gradient.__name__ = gradient.__qualname__ = name
+    gradient.__doc__ = summary
+    return gradient
 
 
-def conv2d_backprop_filter(
-    input,
-    filter_sizes,
-    out_backprop,
-    strides,
-    padding,
-    data_format="NHWC",
-    dilations=(1, 1, 1, 1),
-    *,
-    target=None,
-    threads=0,
-):
-    """The gradient with respect to conv2d's filter, of shape `filter_sizes`, from out_backprop [n, p, q, k]."""
-    attributes = _attributes(strides, padding, data_format, dilations)
-    return _halconv.conv2d_backprop_filter(input, out_backprop, filter_sizes, attributes, target, threads)
+def _filter_gradient(name, summary):
+    """A function with the signature of TensorFlow's conv2d_backprop_filter over the kernels behind `name`."""
+
+    def gradient(
+        input,
+        filter_sizes,
+        out_backprop,
+        strides,
+        padding,
+        data_format="NHWC",
+        dilations=(1, 1, 1, 1),
+        name=None,
+        *,
+        target=None,
+        threads=0,
+    ):
+        return compute(
+            _array("input", input),
+            sizes("Conv2DCustomBackpropFilter: filter_sizes", filter_sizes),
+            _array("out_backprop", out_backprop),
+            _attributes(strides, padding, data_format, dilations),
+            _halconv.Execution(target, threads),
+        )
+
+    compute = getattr(_halconv, name)
+    gradient.__name__ = gradient.__qualname__ = name
+    gradient.__doc__ = summary
+    return gradient
+
+
+conv2d_backprop_input = _input_gradient(
+    "conv2d_backprop_input",
+    """The gradient with respect to conv2d's input, of shape `input_sizes`, from out_backprop [n, p, q, k].
+
+    `input_sizes` is [n, h, w, c], or [h, w] with out_backprop's batch and the filter's channels.
+    """,
+)
+conv2d_backprop_filter = _filter_gradient(
+    "conv2d_backprop_filter",
+    "The gradient with respect to conv2d's filter, of shape `filter_sizes`, from out_backprop [n, p, q, k].",
+)
+conv2d_backprop_input_autodiff = _input_gradient(
+    "conv2d_backprop_input_autodiff",
+    "conv2d_backprop_input by differentiating conv2d's algorithm (Halide's propagate_adjoints): an oracle, slow.",
+)
+conv2d_backprop_filter_autodiff = _filter_gradient(
+    "conv2d_backprop_filter_autodiff",
+    "conv2d_backprop_filter by differentiating conv2d's algorithm (Halide's propagate_adjoints): an oracle, slow.",
+)
 
 
 def conv2d_transpose(
@@ -98,44 +172,20 @@ def conv2d_transpose(
     padding="SAME",
     data_format="NHWC",
     dilations=None,
+    name=None,
     *,
     target=None,
     threads=0,
 ):
-    """The transpose of conv2d: input [n, p, q, k], filters [r, s, c, k], output [n, h, w, c] as `output_shape` says."""
+    """The transpose of conv2d: input [n, p, q, k], filters [r, s, c, k], output [n, h, w, c] as `output_shape` says.
+
+    `output_shape` has to be one that conv2d turns into the input's shape; [h, w] stands for [n, h, w, c].
+    """
     attributes = _attributes(strides, padding, data_format, dilations)
-    return _halconv.conv2d_transpose(input, filters, output_shape, attributes, target, threads)
-
-
-def conv2d_backprop_input_autodiff(
-    input_sizes,
-    filter,
-    out_backprop,
-    strides,
-    padding,
-    data_format="NHWC",
-    dilations=(1, 1, 1, 1),
-    *,
-    target=None,
-    threads=0,
-):
-    """conv2d_backprop_input by differentiating conv2d's algorithm (Halide's propagate_adjoints): an oracle, slow."""
-    attributes = _attributes(strides, padding, data_format, dilations)
-    return _halconv.conv2d_backprop_input_autodiff(filter, out_backprop, input_sizes, attributes, target, threads)
-
-
-def conv2d_backprop_filter_autodiff(
-    input,
-    filter_sizes,
-    out_backprop,
-    strides,
-    padding,
-    data_format="NHWC",
-    dilations=(1, 1, 1, 1),
-    *,
-    target=None,
-    threads=0,
-):
-    """conv2d_backprop_filter by differentiating conv2d's algorithm (Halide's propagate_adjoints): an oracle, slow."""
-    attributes = _attributes(strides, padding, data_format, dilations)
-    return _halconv.conv2d_backprop_filter_autodiff(input, out_backprop, filter_sizes, attributes, target, threads)
+    return _halconv.conv2d_transpose(
+        sizes("Conv2DBackpropInput: input_sizes", output_shape),
+        _array("filters", filters),
+        _array("input", input),
+        attributes,
+        _halconv.Execution(target, threads),
+    )

@@ -1,4 +1,7 @@
-"""The attributes of a convolution as TensorFlow's functions take them, checked and brought into one form."""
+"""The attributes of a convolution as TensorFlow's functions take them, and the shapes that they lead to.
+
+Errors have TensorFlow's words; what can be wrong comes in TensorFlow's order.
+"""
 
 import operator
 from typing import NamedTuple
@@ -15,97 +18,109 @@ class Conv2dAttributes(NamedTuple):
     explicit_paddings: tuple[Pair, Pair]  # ((top, bottom), (left, right)); zeros unless EXPLICIT
 
 
-class Conv2dGeometry(NamedTuple):
-    """What the attributes come to for one input and filter."""
-
-    strides: Pair
-    dilations: Pair
-    paddings: tuple[Pair, Pair]  # ((top, bottom), (left, right))
-    output_shape: tuple[int, int, int, int]  # [n, p, q, k]
-
-
-def _spatial_pair(name, value):
-    """Height and width of TensorFlow's int or list of 1, 2 or 4 (NHWC) positive ints."""
+def integers(value):
+    """The list that an int, None (1) or anything with ints in it stands for."""
+    if value is None:
+        return [1]
     try:
-        values = [operator.index(value)]
+        return [operator.index(value)]
     except TypeError:
-        values = [operator.index(element) for element in value]
-    if len(values) == 4 and values[0] == 1 and values[3] == 1:
-        values = values[1:3]
-    if len(values) == 1:
-        values *= 2
-    if len(values) != 2 or min(values) < 1:
-        raise ValueError(
-            f"{name} is {value!r}, expected a positive int or a list of 1, 2 or, as [1, height, width, 1], 4"
-        )
-    return values[0], values[1]
+        return [operator.index(element) for element in value]
 
 
-def _explicit_paddings(padding):
+def sizes(name, value):
+    """The list of a shape that is an argument of its own; `name` says of which operation and argument."""
     try:
-        pairs = [tuple(operator.index(element) for element in pair) for pair in padding]
+        operator.index(value)
     except TypeError:
-        pairs = []
-    valid = (
-        len(pairs) == 4 and all(len(pair) == 2 and min(pair) >= 0 for pair in pairs) and pairs[0] == pairs[3] == (0, 0)
-    )
-    if not valid:
+        value = list(value)
+        if any(hasattr(element, "__len__") for element in value):
+            raise ValueError(f"{name} input must be 1-dim, not 2 (it is {value}, expected a list of ints)") from None
+        return integers(value)
+    raise ValueError(f"{name} input must be 1-dim, not 0 (it is {value}, expected a list of ints)")
+
+
+def split_padding(padding):
+    """TensorFlow's `padding` as its string and the 8 values of explicit_paddings, none for a string."""
+    if isinstance(padding, str):
+        if padding == "EXPLICIT":
+            raise ValueError(
+                "'EXPLICIT' is not a valid value for `padding`. To use explicit padding, `padding` must be a list."
+            )
+        return padding, []
+    try:
+        pairs = list(padding)
+    except TypeError:
+        raise TypeError(
+            f"padding is {padding!r}, expected 'SAME', 'VALID' or [[0, 0], [top, bottom], [left, right], [0, 0]]"
+        ) from None
+    for index, pair in enumerate(pairs):
+        if not hasattr(pair, "__len__") or len(pair) != 2:
+            found = f"size {len(pair)}" if hasattr(pair, "__len__") else f"type {type(pair)}"
+            raise ValueError(
+                "When `padding` is a list, each element of `padding` must be a list/tuple of size 2. "
+                f"Received: padding={padding} with element at index {index} of {found}"
+            )
+    if len(pairs) != 4:
         raise ValueError(
-            f"padding is {padding!r}, expected 'SAME', 'VALID' or [[0, 0], [top, bottom], [left, right], [0, 0]] "
-            "with no negative number"
+            f"When padding is a list, it must be of size 4. Received: padding={padding} of size {len(pairs)}"
         )
-    return pairs[1], pairs[2]
+    return "EXPLICIT", [operator.index(side) for pair in pairs for side in pair]
+
+
+def check_data_format(data_format):
+    """Raises ValueError for an unknown layout and NotImplementedError for one that no kernel reads."""
+    if data_format == "NCHW":
+        raise NotImplementedError(
+            "The Conv2D op currently only supports the NHWC tensor format on the CPU. The op was given the format: NCHW"
+        )
+    if data_format not in ("NHWC", None):
+        raise ValueError(
+            f"Value for attr 'data_format' of \"{data_format}\" is not in the list of allowed values: "
+            '"NHWC", "NCHW"'
+        )
+
+
+def _spatial_pair(name, values, not_positive):
+    """Height and width of 1, 2 or 4 positive ints."""
+    if len(values) not in (1, 2, 4):
+        raise ValueError(
+            f"Sliding window {name} field must specify 4 dimensions ({name} should be of length 1, 2 or 4. Received: "
+            f"{name}={values} of length {len(values)})"
+        )
+    if len(values) == 4 and (values[0], values[3]) != (1, 1):
+        raise NotImplementedError(
+            f"Current implementation does not yet support {name} in the batch and depth dimensions. ({name} is "
+            f"{values}, expected [1, height, width, 1])"
+        )
+    height, width = values[1:3] if len(values) == 4 else values if len(values) == 2 else 2 * values
+    if min(height, width) < 1:
+        raise ValueError(f"{not_positive} ({name} is {values}, expected 1 or more)")
+    return height, width
+
+
+def _explicit_paddings(values):
+    if min(values) < 0:
+        raise ValueError(f"All elements of explicit_paddings must be nonnegative (explicit_paddings is {values})")
+    if any(values[:2] + values[6:]):
+        raise ValueError(
+            "Nonzero explicit padding in the batch or depth dimensions is not supported (explicit_paddings is "
+            f"{values}, expected [0, 0, top, bottom, left, right, 0, 0])"
+        )
+    return (values[2], values[3]), (values[4], values[5])
 
 
 def conv2d_attributes(strides, padding, data_format="NHWC", dilations=None):
     """Checks and normalises TensorFlow's arguments.
 
-    Raises ValueError for a malformed argument and NotImplementedError for a layout other than NHWC.
+    Raises ValueError for a malformed argument and NotImplementedError for what TensorFlow calls unimplemented.
     """
-    if data_format == "NCHW":
-        raise NotImplementedError("data_format is 'NCHW', expected 'NHWC'")
-    if data_format != "NHWC":
-        raise ValueError(f"data_format is {data_format!r}, expected 'NHWC'")
-    strides = _spatial_pair("strides", strides)
-    dilations = _spatial_pair("dilations", 1 if dilations is None else dilations)
-    if isinstance(padding, str) and padding in ("SAME", "VALID"):
-        return Conv2dAttributes(strides, dilations, padding, ((0, 0), (0, 0)))
-    return Conv2dAttributes(strides, dilations, "EXPLICIT", _explicit_paddings(padding))
-
-
-def conv2d_geometry(input_shape, filter_shape, attributes):
-    """Paddings and output shape for input [n, h, w, c] and filter [r, s, c, k].
-
-    Source: TensorFlow's GetWindowedOutputSizeVerbose. Raises ValueError where the shapes do not fit.
-    """
-    for name, shape in (("input", input_shape), ("filter", filter_shape)):
-        if len(shape) != 4 or min(shape) < 1:
-            raise ValueError(f"{name} has shape {list(shape)}, expected 4 positive sizes")
-    if input_shape[3] != filter_shape[2]:
-        raise ValueError(f"filter has shape {list(filter_shape)}, expected {input_shape[3]} input channels at index 2")
-    paddings, output_size = [], []
-    for axis, name in enumerate(("height", "width")):
-        size, stride = input_shape[1 + axis], attributes.strides[axis]
-        reach = (filter_shape[axis] - 1) * attributes.dilations[axis] + 1
-        if attributes.padding == "SAME":
-            output = -(-size // stride)
-            total = max(0, (output - 1) * stride + reach - size)
-            before, after = total // 2, total - total // 2
-        else:
-            before, after = attributes.explicit_paddings[axis]
-            output = (size + before + after - reach) // stride + 1
-        if output < 1:
-            raise ValueError(
-                f"the filter reaches over {reach} of the input's {name}, expected at most {size + before + after}, "
-                "padding included"
-            )
-        paddings.append((before, after))
-        output_size.append(output)
-    output_shape = (input_shape[0], *output_size, filter_shape[3])
-    return Conv2dGeometry(attributes.strides, attributes.dilations, tuple(paddings), output_shape)
-
-
-def check_shape(name, shape, expected):
-    """Raises ValueError unless the shapes are equal."""
-    if tuple(shape) != tuple(expected):
-        raise ValueError(f"{name} has shape {list(shape)}, expected {list(expected)}")
+    check_data_format(data_format)
+    padding, explicit_paddings = split_padding(padding)
+    if padding not in ("SAME", "VALID", "EXPLICIT"):
+        raise ValueError(f"{padding} is not an allowed padding type")
+    strides = _spatial_pair("strides", integers(strides), "Row and column strides should be larger than 0.")
+    dilations = _spatial_pair("dilations", integers(dilations), "Dilated rates should be larger than 0.")
+    if padding == "EXPLICIT":
+        return Conv2dAttributes(strides, dilations, padding, _explicit_paddings(explicit_paddings))
+    return Conv2dAttributes(strides, dilations, padding, ((0, 0), (0, 0)))

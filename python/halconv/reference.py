@@ -5,12 +5,14 @@
 
 with zeros outside the input. Arguments, their order and defaults are TensorFlow's: `strides` and `dilations` an int or
 1, 2 or 4 of them, `padding` "SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]]. Sums are taken, and
-results returned, in float64. Every function raises ValueError where shapes or attributes do not fit.
+results returned, in float64. Every function raises ValueError, with TensorFlow's words, where shapes or attributes do
+not fit; sums without terms are zero.
 """
 
 import numpy as np
 
-from .attributes import check_shape, conv2d_attributes, conv2d_geometry
+from .attributes import conv2d_attributes, sizes
+from .geometry import check_groups, conv2d_geometry, gradient_geometry, resolve_input_sizes
 
 
 def _taps(filter_shape, geometry):
@@ -23,34 +25,57 @@ def _taps(filter_shape, geometry):
         yield r, s, (slice(None), rows, columns)
 
 
+def _groups(filter_shape, geometry):
+    """For each group its input channels and its output channels."""
+    in_depth, out_depth = filter_shape[2], filter_shape[3] // geometry.groups
+    for group in range(geometry.groups):
+        yield (
+            slice(group * in_depth, (group + 1) * in_depth),
+            slice(group * out_depth, (group + 1) * out_depth),
+        )
+
+
 def _padded(input, geometry):
     return np.pad(np.asarray(input, np.float64), ((0, 0), *geometry.paddings, (0, 0)))
 
 
 def conv2d(input, filters, strides, padding, data_format="NHWC", dilations=None):
-    """The convolution of input [n, h, w, c] with filters [r, s, c, k]: output [n, p, q, k]."""
+    """The convolution of input [n, h, w, c] with filters [r, s, c / groups, k]: output [n, p, q, k]."""
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
     geometry = conv2d_geometry(np.shape(input), np.shape(filters), attributes)
-    padded, filters = _padded(input, geometry), np.asarray(filters, np.float64)
     output = np.zeros(geometry.output_shape)
+    if output.size == 0 or np.size(input) == 0:
+        return output
+    check_groups(np.shape(filters), geometry)
+    padded, filters = _padded(input, geometry), np.asarray(filters, np.float64)
     for r, s, window in _taps(filters.shape, geometry):
-        output += np.tensordot(padded[window], filters[r, s], axes=1)
+        for c, k in _groups(filters.shape, geometry):
+            output[..., k] += np.tensordot(padded[window][..., c], filters[r, s, :, k], axes=1)
     return output
 
 
 def conv2d_backprop_input(
     input_sizes, filter, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
 ):
-    """The gradient with respect to conv2d's input of shape `input_sizes`, from out_backprop [n, p, q, k]."""
+    """The gradient with respect to conv2d's input of shape `input_sizes`, from out_backprop [n, p, q, k].
+
+    `input_sizes` is [n, h, w, c], or [h, w] with out_backprop's batch and the filter's channels.
+    """
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    geometry = conv2d_geometry(input_sizes, np.shape(filter), attributes)
-    check_shape("out_backprop", np.shape(out_backprop), geometry.output_shape)
     filter, out_backprop = np.asarray(filter, np.float64), np.asarray(out_backprop, np.float64)
-    batch, height, width, channels = input_sizes
+    input_shape = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
+    input_shape = resolve_input_sizes(input_shape, filter.shape, out_backprop.shape)
+    geometry = gradient_geometry(
+        "Conv2DCustomBackpropInput", input_shape, filter.shape, out_backprop.shape, attributes
+    )
+    if filter.size == 0 or out_backprop.size == 0:
+        return np.zeros(input_shape)
+    batch, height, width, channels = input_shape
     (top, bottom), (left, right) = geometry.paddings
     padded = np.zeros((batch, top + height + bottom, left + width + right, channels))
     for r, s, window in _taps(filter.shape, geometry):
-        padded[window] += np.tensordot(out_backprop, filter[r, s].T, axes=1)
+        for c, k in _groups(filter.shape, geometry):
+            padded[window][..., c] += np.tensordot(out_backprop[..., k], filter[r, s, :, k].T, axes=1)
     return padded[:, top : top + height, left : left + width].copy()
 
 
@@ -59,12 +84,20 @@ def conv2d_backprop_filter(
 ):
     """The gradient with respect to conv2d's filter of shape `filter_sizes`, from out_backprop [n, p, q, k]."""
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    geometry = conv2d_geometry(np.shape(input), filter_sizes, attributes)
-    check_shape("out_backprop", np.shape(out_backprop), geometry.output_shape)
-    padded, out_backprop = _padded(input, geometry), np.asarray(out_backprop, np.float64)
-    filter_backprop = np.empty(filter_sizes)
-    for r, s, window in _taps(filter_sizes, geometry):
-        filter_backprop[r, s] = np.tensordot(padded[window], out_backprop, axes=((0, 1, 2), (0, 1, 2)))
+    input, out_backprop = np.asarray(input, np.float64), np.asarray(out_backprop, np.float64)
+    filter_shape = sizes("Conv2DCustomBackpropFilter: filter_sizes", filter_sizes)
+    geometry = gradient_geometry(
+        "Conv2DCustomBackpropFilter", input.shape, filter_shape, out_backprop.shape, attributes
+    )
+    filter_backprop = np.zeros(filter_shape)
+    if filter_backprop.size == 0 or input.size == 0 or out_backprop.size == 0:
+        return filter_backprop
+    padded = _padded(input, geometry)
+    for r, s, window in _taps(filter_shape, geometry):
+        for c, k in _groups(filter_shape, geometry):
+            filter_backprop[r, s, :, k] = np.tensordot(
+                padded[window][..., c], out_backprop[..., k], axes=((0, 1, 2), (0, 1, 2))
+            )
     return filter_backprop
 
 

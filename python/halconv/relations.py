@@ -2,7 +2,7 @@
 
 Each function takes the `conv2d` (or `conv2d_transpose`) it is built on as its first argument: halconv's or the
 reference's, or anyone's with TensorFlow's signature. The rest is NumPy that moves elements and never computes with
-them. All hold for any stride, padding, dilation, batch and channel count; shapes and the other arguments are those of
+them. All hold for any stride, padding, dilation, batch and channel count and any groups; shapes and the other arguments are those of
 `reference`.
 
 With d_out [n, p, q, k] and w [r, s, c, k], at stride 1 and without dilation:
@@ -13,7 +13,8 @@ With d_out [n, p, q, k] and w [r, s, c, k], at stride 1 and without dilation:
 
 import numpy as np
 
-from .attributes import check_shape, conv2d_attributes, conv2d_geometry
+from .attributes import conv2d_attributes, sizes
+from .geometry import gradient_geometry, resolve_input_sizes
 
 
 def rot180(filter):
@@ -21,14 +22,18 @@ def rot180(filter):
     return filter[::-1, ::-1]
 
 
-def swap_in_out(filter):
-    """[r, s, c, k] as [r, s, k, c]."""
-    return filter.transpose(0, 1, 3, 2)
+def swap_in_out(filter, groups=1):
+    """[r, s, c, k] as [r, s, k / groups, groups * c]: within each group its input channels for its output channels."""
+    rows, columns, in_depth, out_depth = filter.shape
+    by_group = filter.reshape(rows, columns, in_depth, groups, out_depth // groups)
+    return by_group.transpose(0, 1, 4, 3, 2).reshape(rows, columns, out_depth // groups, groups * in_depth)
 
 
-def swap_n_c(tensor):
-    """[n, h, w, c] as [c, h, w, n]: the sum over channels becomes one over the batch."""
-    return tensor.transpose(3, 1, 2, 0)
+def swap_n_c(tensor, groups=1):
+    """[n, h, w, c] as [c / groups, h, w, groups * n]: the sum over channels becomes one over the batch."""
+    batch, height, width, channels = tensor.shape
+    by_group = tensor.reshape(batch, height, width, groups, channels // groups)
+    return by_group.transpose(4, 1, 2, 3, 0).reshape(channels // groups, height, width, groups * batch)
 
 
 def nhwc_to_hwio(tensor):
@@ -39,7 +44,7 @@ def nhwc_to_hwio(tensor):
 def dilate(tensor, factors):
     """[n, h, w, c] with factors - 1 zeros between neighbouring rows and columns."""
     batch, height, width, channels = tensor.shape
-    rows, columns = (height - 1) * factors[0] + 1, (width - 1) * factors[1] + 1
+    rows, columns = (extent and (extent - 1) * factor + 1 for extent, factor in zip((height, width), factors))
     dilated = np.zeros((batch, rows, columns, channels), tensor.dtype)
     dilated[:, :: factors[0], :: factors[1]] = tensor
     return dilated
@@ -73,18 +78,21 @@ def conv2d_backprop_input_by_conv2d(
 ):
     """conv2d_backprop_input with conv2d alone: d_out, dilated by the strides, correlated with the turned filter."""
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    geometry = conv2d_geometry(input_sizes, filter.shape, attributes)
-    check_shape("out_backprop", out_backprop.shape, geometry.output_shape)
+    input_shape = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
+    input_shape = resolve_input_sizes(input_shape, filter.shape, out_backprop.shape)
+    geometry = gradient_geometry("Conv2DBackpropInput", input_shape, filter.shape, out_backprop.shape, attributes)
+    if filter.size == 0 or out_backprop.size == 0:
+        return np.zeros(input_shape, out_backprop.dtype)
     full = pad_to_full(
         dilate(out_backprop, geometry.strides),
-        input_sizes[1:3],
+        input_shape[1:3],
         filter.shape[:2],
         geometry.dilations,
         geometry.paddings,
     )
     return conv2d(
         np.ascontiguousarray(full),
-        np.ascontiguousarray(swap_in_out(rot180(filter))),
+        np.ascontiguousarray(swap_in_out(rot180(filter), geometry.groups)),
         strides=1,
         padding="VALID",
         dilations=geometry.dilations,
@@ -99,15 +107,17 @@ def conv2d_backprop_filter_by_conv2d(
     Strides and dilations change places: neighbouring taps of d_out lie a stride apart, neighbouring results a dilation.
     """
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    geometry = conv2d_geometry(input.shape, filter_sizes, attributes)
-    check_shape("out_backprop", out_backprop.shape, geometry.output_shape)
+    filter_shape = sizes("Conv2DBackpropFilter: filter_sizes", filter_sizes)
+    geometry = gradient_geometry("Conv2DBackpropFilter", input.shape, filter_shape, out_backprop.shape, attributes)
+    if input.size == 0 or out_backprop.size == 0:
+        return np.zeros(filter_shape, out_backprop.dtype)
     seen = []  # the padding, or crop, with which the last tap of the last output pixel meets the last row
     for axis, (before, _) in enumerate(geometry.paddings):
-        reach = geometry.dilations[axis] * (filter_sizes[axis] - 1)
+        reach = geometry.dilations[axis] * (filter_shape[axis] - 1)
         last = geometry.strides[axis] * (geometry.output_shape[1 + axis] - 1)
         seen.append((before, last + reach + 1 - input.shape[1 + axis] - before))
     filter_backprop = conv2d(
-        np.ascontiguousarray(swap_n_c(pad_or_crop(input, seen))),
+        np.ascontiguousarray(swap_n_c(pad_or_crop(input, seen), geometry.groups)),
         np.ascontiguousarray(nhwc_to_hwio(out_backprop)),
         strides=geometry.dilations,
         padding="VALID",

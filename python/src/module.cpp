@@ -29,8 +29,15 @@ namespace nb = nanobind;
 namespace halconv::python {
 namespace {
 
-using Shape = std::vector<int64_t>;
+using Shape = std::array<int64_t, 4>;
+using Array = nb::ndarray<nb::ro>;
 using Result = nb::ndarray<nb::numpy, float>;
+
+/// A caller's array and the argument's name.
+struct NamedArray {
+  const char *name;
+  const Array &array;
+};
 
 [[noreturn]] void raise(PyObject *exception, const std::string &message) {
   PyErr_SetString(exception, message.c_str());
@@ -51,72 +58,69 @@ void raise_unless_ok(const halconv_status &status) {
   }
 }
 
-std::string to_text(const Shape &shape) {
-  std::string text = "[";
-  for (int64_t extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + "]";
-}
-
 /// A tensor description for the C ABI, which reads inputs only: the pointer loses its const there.
-halconv_tensor describe(const void *data, const Shape &shape) {
+halconv_tensor describe(const void *data, const std::vector<int64_t> &shape) {
   halconv_tensor tensor{
       const_cast<void *>(data), HALCONV_FLOAT32, HALCONV_HOST, static_cast<int32_t>(shape.size()), {}};
   std::copy(shape.begin(), shape.end(), tensor.shape);
   return tensor;
 }
 
-/// Describes a caller's array, or raises ValueError if the kernels could not read it as it lies.
-halconv_tensor describe_input(const char *name, const nb::ndarray<nb::ro> &array) {
+/// Describes a caller's array of four dimensions, or raises ValueError if the kernels could not read it as it lies.
+halconv_tensor describe_input(const NamedArray &argument) {
+  const auto &[name, array] = argument;
   const auto fail = [&](const std::string &found, const char *expected) {
     raise(PyExc_ValueError, std::string(name) + " " + found + ", expected " + expected);
   };
   if (array.device_type() != nb::device::cpu::value) fail("is not in host memory", "a NumPy array");
   if (array.dtype() != nb::dtype<float>()) fail("has another dtype", "float32");
-  if (array.ndim() != 4) fail("has rank " + std::to_string(array.ndim()), "4");
-  Shape shape(4);
+  std::vector<int64_t> shape(array.ndim());
   int64_t dense = 1;
-  for (size_t i = 4; i-- > 0;) {
+  for (size_t i = array.ndim(); i-- > 0;) {
     shape[i] = static_cast<int64_t>(array.shape(i));
-    if (shape[i] > 1 && array.stride(i) != dense) fail("is not contiguous", "numpy.ascontiguousarray of it");
+    if (array.size() > 0 && shape[i] > 1 && array.stride(i) != dense) fail("is not contiguous", "a dense array");
     dense *= shape[i];
   }
   return describe(array.data(), shape);
 }
 
 /// Memory of a new result, aligned for whole vectors.
-Result allocate(const char *name, const Shape &shape) {
+Result allocate(const Shape &shape) {
   constexpr std::align_val_t kAlignment{64};
-  const bool valid = shape.size() == 4 && *std::min_element(shape.begin(), shape.end()) > 0;
-  const std::optional<int64_t> elements =
-      valid ? checked_elements({shape[0], shape[1], shape[2], shape[3]}) : std::nullopt;
-  if (!elements) {
-    raise(PyExc_ValueError, std::string(name) + " is " + to_text(shape) +
-                                ", expected 4 positive sizes with a product of at most " +
-                                std::to_string(kMaxElements));
-  }
-  void *const data = ::operator new(static_cast<size_t>(*elements) * sizeof(float), kAlignment);
+  size_t elements = 1, extents[4];
+  for (size_t i = 0; i < 4; ++i) elements *= extents[i] = static_cast<size_t>(shape[i]);
+  void *const data = ::operator new(elements * sizeof(float), kAlignment);
   nb::capsule owner(data, [](void *memory) noexcept { ::operator delete(memory, kAlignment); });
-  const std::vector<size_t> extents(shape.begin(), shape.end());
-  return Result(data, extents.size(), extents.data(), owner);
+  return Result(data, 4, extents, owner);
 }
 
-halconv_execution execution(const std::optional<std::string> &target, int32_t threads) {
-  halconv_execution result{};
-  result.target = target ? target->c_str() : nullptr;
-  result.threads = threads;
-  return result;
-}
+/// How a call runs.
+struct Execution {
+  std::optional<std::string> target;
+  int32_t threads = 0;
 
-halconv_conv2d_attributes attributes(const std::array<int64_t, 2> &strides, const std::array<int64_t, 2> &dilations,
-                                     const std::string &padding,
-                                     const std::array<std::array<int64_t, 2>, 2> &explicit_paddings) {
-  halconv_conv2d_attributes result{};
-  result.padding = padding == "SAME" ? HALCONV_SAME : padding == "VALID" ? HALCONV_VALID : HALCONV_EXPLICIT;
-  for (size_t i = 0; i < 2; ++i) {
-    result.strides[i] = strides[i];
-    result.dilations[i] = dilations[i];
-    for (size_t j = 0; j < 2; ++j) result.explicit_paddings[i][j] = explicit_paddings[i][j];
+  halconv_execution to_c() const {
+    halconv_execution result{};
+    result.target = target ? target->c_str() : nullptr;
+    result.threads = threads;
+    return result;
   }
+};
+
+halconv_int_list int_list(const std::vector<int64_t> &values) {
+  halconv_int_list list{static_cast<int32_t>(values.size()), {}};
+  std::copy_n(values.begin(), std::min<size_t>(values.size(), HALCONV_MAX_RANK), list.values);
+  return list;
+}
+
+halconv_int_list shape_of(const Array &array) {
+  return int_list(std::vector<int64_t>(array.shape_ptr(), array.shape_ptr() + array.ndim()));
+}
+
+halconv_conv2d_attributes attributes(const std::vector<int64_t> &strides, const std::vector<int64_t> &dilations,
+                                     const std::string &padding, const std::vector<int64_t> &explicit_paddings) {
+  halconv_conv2d_attributes result{int_list(strides), int_list(dilations), {}, int_list(explicit_paddings)};
+  raise_unless_ok(halconv_parse_padding(padding.c_str(), &result.padding));
   return result;
 }
 
@@ -124,42 +128,75 @@ halconv_conv2d_attributes attributes(const std::array<int64_t, 2> &strides, cons
 using Function = halconv_status (*)(const halconv_tensor *, const halconv_tensor *, const halconv_conv2d_attributes *,
                                     const halconv_execution *, halconv_tensor *);
 
-void define(nb::module_ &module, const char *name, Function function, const char *first_name, const char *second_name,
-            const char *shape_name) {
-  module.def(
-      name,
-      [=](const nb::ndarray<nb::ro> &first, const nb::ndarray<nb::ro> &second, const Shape &shape,
-          const halconv_conv2d_attributes &attributes, const std::optional<std::string> &target, int32_t threads) {
-        const halconv_tensor inputs[] = {describe_input(first_name, first), describe_input(second_name, second)};
-        Result result = allocate(shape_name, shape);
-        halconv_tensor output = describe(result.data(), shape);
-        const halconv_execution how = execution(target, threads);
-        halconv_status status;
-        {
-          nb::gil_scoped_release released;
-          status = function(&inputs[0], &inputs[1], &attributes, &how, &output);
-        }
-        raise_unless_ok(status);
-        return result;
-      },
-      nb::arg(first_name), nb::arg(second_name), nb::arg(shape_name), nb::arg("attributes"),
-      nb::arg("target") = nb::none(), nb::arg("threads") = 0);
+Result compute(Function function, const NamedArray &first, const NamedArray &second, const Shape &result_shape,
+               const halconv_conv2d_attributes &attributes, const Execution &execution) {
+  const halconv_tensor inputs[] = {describe_input(first), describe_input(second)};
+  Result result = allocate(result_shape);
+  halconv_tensor output = describe(result.data(), {result_shape.begin(), result_shape.end()});
+  const halconv_execution how = execution.to_c();
+  halconv_status status;
+  {
+    nb::gil_scoped_release released;
+    status = function(&inputs[0], &inputs[1], &attributes, &how, &output);
+  }
+  raise_unless_ok(status);
+  return result;
 }
 
 using Paddings = std::array<std::array<int64_t, 2>, 2>;
 
-std::tuple<Shape, Paddings> conv2d_output_shape(const Shape &input_shape, const Shape &filter_shape,
+std::tuple<Shape, Paddings> conv2d_output_shape(const std::vector<int64_t> &input_shape,
+                                                const std::vector<int64_t> &filter_shape,
                                                 const halconv_conv2d_attributes &attributes) {
-  for (const auto &[name, shape] : {std::pair("input", &input_shape), std::pair("filter", &filter_shape)}) {
-    if (shape->size() != 4) {
-      raise(PyExc_ValueError, std::string(name) + " has rank " + std::to_string(shape->size()) + ", expected 4");
-    }
-  }
-  Shape output_shape(4);
+  const halconv_int_list input = int_list(input_shape), filter = int_list(filter_shape);
+  Shape shape;
   int64_t paddings[2][2];
-  raise_unless_ok(
-      halconv_conv2d_output_shape(input_shape.data(), filter_shape.data(), &attributes, output_shape.data(), paddings));
-  return {output_shape, Paddings{{{paddings[0][0], paddings[0][1]}, {paddings[1][0], paddings[1][1]}}}};
+  raise_unless_ok(halconv_conv2d_output_shape(&input, &filter, &attributes, shape.data(), paddings));
+  return {shape, Paddings{{{paddings[0][0], paddings[0][1]}, {paddings[1][0], paddings[1][1]}}}};
+}
+
+void define_forward(nb::module_ &module) {
+  module.def(
+      "conv2d",
+      [](const Array &input, const Array &filters, const halconv_conv2d_attributes &attributes,
+         const Execution &execution) {
+        const halconv_int_list shapes[] = {shape_of(input), shape_of(filters)};
+        Shape shape;
+        int64_t paddings[2][2];
+        raise_unless_ok(halconv_conv2d_output_shape(&shapes[0], &shapes[1], &attributes, shape.data(), paddings));
+        return compute(halconv_conv2d, {"input", input}, {"filters", filters}, shape, attributes, execution);
+      },
+      nb::arg("input"), nb::arg("filters"), nb::arg("attributes"), nb::arg("execution"));
+}
+
+/// `result` of (filter, out_backprop), or of (input, filters) for the transpose, whose input is the out_backprop.
+void define_input_gradient(nb::module_ &module, const char *name, Function function, bool is_transpose) {
+  module.def(
+      name,
+      [=](const std::vector<int64_t> &input_sizes, const Array &filter, const Array &out_backprop,
+          const halconv_conv2d_attributes &attributes, const Execution &execution) {
+        const halconv_int_list sizes = int_list(input_sizes), shapes[] = {shape_of(filter), shape_of(out_backprop)};
+        Shape shape;
+        raise_unless_ok(halconv_conv2d_input_shape(&sizes, &shapes[0], &shapes[1], &attributes, shape.data()));
+        const NamedArray weights{is_transpose ? "filters" : "filter", filter};
+        const NamedArray gradient{is_transpose ? "input" : "out_backprop", out_backprop};
+        return is_transpose ? compute(function, gradient, weights, shape, attributes, execution)
+                            : compute(function, weights, gradient, shape, attributes, execution);
+      },
+      nb::arg("input_sizes"), nb::arg("filter"), nb::arg("out_backprop"), nb::arg("attributes"), nb::arg("execution"));
+}
+
+void define_filter_gradient(nb::module_ &module, const char *name, Function function) {
+  module.def(
+      name,
+      [=](const Array &input, const std::vector<int64_t> &filter_sizes, const Array &out_backprop,
+          const halconv_conv2d_attributes &attributes, const Execution &execution) {
+        const halconv_int_list sizes = int_list(filter_sizes), shapes[] = {shape_of(input), shape_of(out_backprop)};
+        Shape shape;
+        raise_unless_ok(halconv_conv2d_filter_shape(&shapes[0], &sizes, &shapes[1], &attributes, shape.data()));
+        return compute(function, {"input", input}, {"out_backprop", out_backprop}, shape, attributes, execution);
+      },
+      nb::arg("input"), nb::arg("filter_sizes"), nb::arg("out_backprop"), nb::arg("attributes"), nb::arg("execution"));
 }
 
 halconv_operation operation_of(const std::string &name) {
@@ -175,7 +212,7 @@ halconv_operation operation_of(const std::string &name) {
 std::string explain(const std::string &operation, const std::string &problem,
                     const std::optional<std::string> &target) {
   const halconv_operation which = operation_of(operation);
-  const halconv_execution how = execution(target, 0);
+  const halconv_execution how = Execution{target}.to_c();
   size_t needed = 0;
   raise_unless_ok(halconv_explain(which, problem.c_str(), &how, HALCONV_HOST, nullptr, 0, &needed));
   std::string text(needed, '\0');
@@ -186,7 +223,7 @@ std::string explain(const std::string &operation, const std::string &problem,
 
 std::string kernel_for(const std::string &operation, const std::string &problem,
                        const std::optional<std::string> &target) {
-  const halconv_execution how = execution(target, 0);
+  const halconv_execution how = Execution{target}.to_c();
   halconv_plan *plan = nullptr;
   raise_unless_ok(halconv_plan_create(operation_of(operation), problem.c_str(), &how, HALCONV_HOST, &plan));
   const std::unique_ptr<halconv_plan, decltype(&halconv_plan_destroy)> owner(plan, halconv_plan_destroy);
@@ -255,11 +292,18 @@ void define_problem(nb::module_ &module) {
 
 NB_MODULE(_halconv, module) {
   nb::class_<halconv_conv2d_attributes>(module, "Attributes")
-      .def("__init__",
-           [](halconv_conv2d_attributes *self, const std::array<int64_t, 2> &strides,
-              const std::array<int64_t, 2> &dilations, const std::string &padding, const Paddings &explicit_paddings) {
-             new (self) halconv_conv2d_attributes(attributes(strides, dilations, padding, explicit_paddings));
-           });
+      .def("__init__", [](halconv_conv2d_attributes *self, const std::vector<int64_t> &strides,
+                          const std::vector<int64_t> &dilations, const std::string &padding,
+                          const std::vector<int64_t> &explicit_paddings) {
+        new (self) halconv_conv2d_attributes(attributes(strides, dilations, padding, explicit_paddings));
+      });
+  nb::class_<Execution>(module, "Execution")
+      .def(
+          "__init__",
+          [](Execution *self, std::optional<std::string> target, int32_t threads) {
+            new (self) Execution{std::move(target), threads};
+          },
+          nb::arg("target").none(), nb::arg("threads"));
   nb::class_<halconv_kernel_info>(module, "Kernel", "A row of the kernel table.")
       .def_ro("name", &halconv_kernel_info::name)
       .def_ro("operation", &halconv_kernel_info::operation)
@@ -270,14 +314,12 @@ NB_MODULE(_halconv, module) {
       .def("__repr__", [](const halconv_kernel_info &kernel) { return "<Kernel " + std::string(kernel.name) + ">"; });
   define_problem(module);
 
-  define(module, "conv2d", halconv_conv2d, "input", "filters", "output_shape");
-  define(module, "conv2d_backprop_input", halconv_conv2d_backprop_input, "filter", "out_backprop", "input_sizes");
-  define(module, "conv2d_backprop_filter", halconv_conv2d_backprop_filter, "input", "out_backprop", "filter_sizes");
-  define(module, "conv2d_transpose", halconv_conv2d_transpose, "input", "filters", "output_shape");
-  define(module, "conv2d_backprop_input_autodiff", halconv_conv2d_backprop_input_autodiff, "filter", "out_backprop",
-         "input_sizes");
-  define(module, "conv2d_backprop_filter_autodiff", halconv_conv2d_backprop_filter_autodiff, "input", "out_backprop",
-         "filter_sizes");
+  define_forward(module);
+  define_input_gradient(module, "conv2d_backprop_input", halconv_conv2d_backprop_input, false);
+  define_input_gradient(module, "conv2d_transpose", halconv_conv2d_transpose, true);
+  define_input_gradient(module, "conv2d_backprop_input_autodiff", halconv_conv2d_backprop_input_autodiff, false);
+  define_filter_gradient(module, "conv2d_backprop_filter", halconv_conv2d_backprop_filter);
+  define_filter_gradient(module, "conv2d_backprop_filter_autodiff", halconv_conv2d_backprop_filter_autodiff);
   module.def("conv2d_output_shape", &conv2d_output_shape, nb::arg("input_shape"), nb::arg("filter_shape"),
              nb::arg("attributes"));
   module.def("explain", &explain, nb::arg("operation"), nb::arg("problem"), nb::arg("target") = nb::none());

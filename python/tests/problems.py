@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from halconv.attributes import conv2d_attributes, conv2d_geometry
+from halconv.attributes import conv2d_attributes
+from halconv.geometry import conv2d_geometry
 
 
 class Problem(NamedTuple):
@@ -51,6 +52,13 @@ CORNER_CASES = [
     Problem((1, 1, 1, 1), (1, 1, 1, 1), (4, 4), explicit(10, 0, 10, 0), (1, 1)),  # and never the input
     Problem((1, 11, 12, 1), (4, 3, 1, 5), (6, 4), "SAME", (3, 2)),
     Problem((3, 5, 5, 1), (5, 5, 1, 2), (1, 1), "VALID", (1, 1)),  # one output pixel
+    Problem((2, 6, 5, 6), (3, 2, 2, 9), (2, 1), "SAME", (1, 2)),  # three groups
+    Problem((2, 5, 6, 4), (3, 3, 1, 4), (1, 1), "SAME", (1, 1)),  # one channel each
+    Problem((2, 2, 5, 3), (3, 3, 3, 2), (1, 1), "VALID", (1, 1)),  # no output rows: the division truncates
+    Problem((2, 1, 5, 3), (6, 3, 3, 2), (3, 1), "VALID", (1, 1)),  # nor here, under a stride
+    Problem((0, 5, 5, 3), (3, 3, 3, 2), (1, 1), "SAME", (1, 1)),
+    Problem((2, 0, 5, 3), (3, 3, 3, 2), (1, 1), explicit(2, 1, 0, 0), (1, 1)),  # outputs of padding alone
+    Problem((2, 4, 5, 3), (3, 3, 3, 0), (1, 1), "SAME", (1, 1)),
 ]
 
 
@@ -63,10 +71,10 @@ def random_problem(seed):
     kind = random.choice(["SAME", "VALID", "EXPLICIT"])
     paddings = random.integers(0, 5, (2, 2)) if kind == "EXPLICIT" else np.zeros((2, 2), int)
     smallest = np.ones(2, int) if kind == "SAME" else np.maximum(1, reach - paddings.sum(axis=1))
-    batch, in_channels, out_channels = random.integers(1, 4, 3).tolist()
+    batch, in_channels, out_channels, groups = random.integers(1, 4, 4).tolist()
     return Problem(
-        (batch, *(smallest + random.integers(0, 9, 2)).tolist(), in_channels),
-        (*filter_size.tolist(), in_channels, out_channels),
+        (batch, *(smallest + random.integers(0, 9, 2)).tolist(), groups * in_channels),
+        (*filter_size.tolist(), in_channels, groups * out_channels),
         tuple(strides.tolist()),
         explicit(*paddings.ravel().tolist()) if kind == "EXPLICIT" else str(kind),
         tuple(dilations.tolist()),

@@ -4,7 +4,8 @@ import numpy as np
 import problems
 import pytest
 from halconv import reference
-from halconv.attributes import conv2d_attributes, conv2d_geometry
+from halconv.attributes import conv2d_attributes
+from halconv.geometry import conv2d_geometry
 
 every_problem = pytest.mark.parametrize("problem", problems.ALL, ids=problems.IDS)
 
@@ -18,7 +19,8 @@ def formula(x, w, problem):
             h = problem.strides[0] * p + problem.dilations[0] * r - top
             v = problem.strides[1] * q + problem.dilations[1] * s - left
             if 0 <= h < x.shape[1] and 0 <= v < x.shape[2]:
-                output[n, p, q, k] += float(x[n, h, v, c]) * float(w[r, s, c, k])
+                group = k // (w.shape[3] // problem.geometry.groups)
+                output[n, p, q, k] += float(x[n, h, v, group * w.shape[2] + c]) * float(w[r, s, c, k])
     return output
 
 
@@ -84,37 +86,7 @@ def test_strides_and_dilations_are_spelled_as_in_tensorflow():
     for spelling in (2, [2], [2, 2], [1, 2, 2, 1], np.int64(2), np.array([2, 2])):
         attributes = conv2d_attributes(spelling, "VALID", dilations=spelling)
         assert attributes.strides == attributes.dilations == (2, 2)
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"strides": 0}, "strides is 0"),
-        ({"strides": [1, 2, 3]}, "strides is"),
-        ({"strides": [2, 1, 1, 1]}, "strides is"),
-        ({"dilations": -1}, "dilations is -1"),
-        ({"padding": "FULL"}, "padding is 'FULL'"),
-        ({"padding": [[0, 0], [1, -1], [0, 0], [0, 0]]}, "padding is"),
-        ({"padding": [[1, 0], [0, 0], [0, 0], [0, 0]]}, "padding is"),
-        ({"data_format": "CHWN"}, "data_format is 'CHWN'"),
-        ({"dilations": 2}, "the filter reaches over 5 of the input's height, expected at most 4"),
-        ({"filters": np.zeros((3, 3, 2, 1))}, "filter has shape"),
-        ({"input": np.zeros((4, 4, 1))}, "input has shape"),
-    ],
-    ids=str,
-)
-def test_what_does_not_fit_is_a_value_error(arguments, message):
-    fitting = {"input": np.zeros((1, 4, 4, 1)), "filters": np.zeros((3, 3, 1, 1)), "strides": 1, "padding": "VALID"}
-    with pytest.raises(ValueError, match=message):
-        reference.conv2d(**(fitting | arguments))
-
-
-def test_out_backprop_of_another_shape_is_a_value_error():
-    x, w, d_out = np.zeros((1, 4, 4, 1)), np.zeros((3, 3, 1, 1)), np.zeros((1, 3, 3, 1))
-    with pytest.raises(ValueError, match=r"out_backprop has shape \[1, 3, 3, 1\], expected \[1, 2, 2, 1\]"):
-        reference.conv2d_backprop_input(x.shape, w, d_out, 1, "VALID")
-    with pytest.raises(ValueError, match=r"out_backprop has shape \[1, 3, 3, 1\], expected \[1, 2, 2, 1\]"):
-        reference.conv2d_backprop_filter(x, w.shape, d_out, 1, "VALID")
+    assert conv2d_attributes(None, "VALID").strides == (1, 1)
 
 
 def test_rounding_error_bound_holds_and_is_not_vacuous():

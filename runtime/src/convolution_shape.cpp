@@ -1,99 +1,151 @@
 #include "convolution_shape.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <optional>
+
+#include "halconv/kernel_name.h"
+#include "tensorflow_errors.h"
 
 namespace halconv::runtime {
 
 namespace {
 
-bool in_range(int64_t value, int64_t least) { return value >= least && value <= kMaxElements; }
+constexpr const char *kAxisNames[] = {"height", "width"};
 
-struct Axis {
-  const char *name;
-  int64_t input, filter, stride, dilation;
-};
+Status check_rank(std::string_view operation, const char *role, const NamedShape &shape) {
+  return shape.rank == 4 ? ok_status() : errors::rank(operation, role, shape.name, shape.rank, shape.extents);
+}
 
-/// Source: GetWindowedOutputSizeVerbose in tensorflow/core/framework/kernel_shape_util.cc. Its division truncates, so
-/// that a filter less than one stride larger than the padded input gives an empty output there; here that is an error.
-Status resolve_axis(const Axis &axis, halconv_padding padding, int64_t paddings[2], int64_t *output) {
-  int64_t effective_filter = 0;
-  if (__builtin_mul_overflow(axis.filter - 1, axis.dilation, &effective_filter) || effective_filter >= kMaxElements) {
-    return errors::effective_filter_size(axis.name, axis.filter, axis.dilation);
-  }
-  ++effective_filter;
-  if (padding == HALCONV_SAME) {
-    *output = (axis.input + axis.stride - 1) / axis.stride;
-    const int64_t needed = std::max<int64_t>(0, (*output - 1) * axis.stride + effective_filter - axis.input);
-    paddings[0] = needed / 2;
-    paddings[1] = needed - paddings[0];
-    return ok_status();
-  }
-  if (padding == HALCONV_VALID) paddings[0] = paddings[1] = 0;
-  const int64_t padded = axis.input + paddings[0] + paddings[1];
-  *output = (padded - effective_filter + axis.stride) / axis.stride;
-  if (*output < 0) {
-    return errors::negative_output_size(*output, axis.name, axis.input, paddings[0] + paddings[1], effective_filter,
-                                        axis.stride);
-  }
-  if (padded > 0 && effective_filter > padded) {
-    return errors::filter_larger_than_input(axis.name, axis.input, paddings[0] + paddings[1], effective_filter);
+Status check_all_extents(std::initializer_list<NamedShape> shapes) {
+  int64_t elements = 0;
+  for (const NamedShape &shape : shapes) {
+    HALCONV_RETURN_IF_ERROR(check_extents(shape.name, shape.extents, &elements));
   }
   return ok_status();
 }
 
-}  // namespace
-
-Status check_attributes(const halconv_conv2d_attributes *attributes) {
-  if (attributes == nullptr) return errors::null_argument("attributes", "strides, dilations and padding");
-  for (int axis = 0; axis < 2; ++axis) {
-    if (!in_range(attributes->strides[axis], 1)) return errors::stride(attributes->strides);
-    if (!in_range(attributes->dilations[axis], 1)) return errors::dilation(attributes->dilations);
-  }
-  switch (attributes->padding) {
-    case HALCONV_VALID:
-    case HALCONV_SAME:
-      return ok_status();
-    case HALCONV_EXPLICIT:
-      for (const auto &sides : attributes->explicit_paddings) {
-        if (!in_range(sides[0], 0) || !in_range(sides[1], 0)) {
-          return errors::explicit_padding(attributes->explicit_paddings);
-        }
-      }
-      return ok_status();
-  }
-  return errors::padding_type(attributes->padding);
+/// Input and filter agree in their channels.
+Status check_depths(std::string_view operation, const NamedShape &input, const NamedShape &filter) {
+  if (filter.extents[2] == 0) return errors::filter_depth(operation, filter.name, filter.extents[2]);
+  if (input.extents[3] % filter.extents[2] == 0) return ok_status();
+  return errors::input_depth(operation, input.extents[3], filter.extents[2]);
 }
 
-Status resolve_problem(const int64_t input_shape[4], const int64_t filter_shape[4],
-                       const halconv_conv2d_attributes &attributes, Conv2dProblem *problem, int64_t paddings[2][2]) {
-  if (std::any_of(filter_shape, filter_shape + 4, [](int64_t extent) { return extent == 0; })) {
-    return errors::empty_filter("filter", shape_text(filter_shape, 4));
+/// Products of extents and attributes, each at most kMaxElements, fit 64 bits.
+Status infer_axis(int axis, int64_t input, int64_t filter, const Attributes &attributes, int64_t paddings[2],
+                  int64_t *output) {
+  const int64_t stride = attributes.strides[axis];
+  const int64_t effective_filter = (filter - 1) * attributes.dilations[axis] + 1;
+  if (attributes.padding == HALCONV_SAME) {
+    *output = (input + stride - 1) / stride;
+    const int64_t needed = std::max<int64_t>(0, (*output - 1) * stride + effective_filter - input);
+    paddings[0] = needed / 2;
+    paddings[1] = needed - paddings[0];
+    return ok_status();
   }
-  if (input_shape[3] % filter_shape[2] != 0) return errors::input_depth(input_shape[3], filter_shape[2]);
-  if (input_shape[3] == 0) return errors::no_groups(filter_shape[2]);
-  const int64_t groups = input_shape[3] / filter_shape[2];
-  if (filter_shape[3] % groups != 0) return errors::output_depth(filter_shape[3], groups);
-  for (int axis = 0; axis < 2; ++axis) {
-    std::copy_n(attributes.explicit_paddings[axis], 2, paddings[axis]);
-    const Axis sizes = {axis == 0 ? "height" : "width", input_shape[1 + axis], filter_shape[axis],
-                        attributes.strides[axis], attributes.dilations[axis]};
-    HALCONV_RETURN_IF_ERROR(resolve_axis(sizes, attributes.padding, paddings[axis],
-                                         axis == 0 ? &problem->out_height : &problem->out_width));
-  }
-  problem->groups = groups;
-  problem->batch = input_shape[0];
-  problem->in_height = input_shape[1];
-  problem->in_width = input_shape[2];
-  problem->in_channels = input_shape[3];
-  problem->filter_height = filter_shape[0];
-  problem->filter_width = filter_shape[1];
-  problem->out_channels = filter_shape[3];
-  problem->stride_height = attributes.strides[0];
-  problem->stride_width = attributes.strides[1];
-  problem->dilation_height = attributes.dilations[0];
-  problem->dilation_width = attributes.dilations[1];
+  std::copy_n(attributes.explicit_paddings[axis], 2, paddings);
+  const int64_t padding = paddings[0] + paddings[1];
+  *output = (input + padding - effective_filter + stride) / stride;
+  if (*output >= 0) return ok_status();
+  return errors::negative_output_size(kAxisNames[axis], *output, input, padding, effective_filter, stride);
+}
+
+/// Everything but the output size.
+Conv2dProblem problem_of(const NamedShape &input, const NamedShape &filter, const Attributes &attributes) {
+  Conv2dProblem problem;
+  problem.groups = input.extents[3] / filter.extents[2];
+  problem.batch = input.extents[0];
+  problem.in_height = input.extents[1];
+  problem.in_width = input.extents[2];
+  problem.in_channels = input.extents[3];
+  problem.filter_height = filter.extents[0];
+  problem.filter_width = filter.extents[1];
+  problem.out_channels = filter.extents[3];
+  problem.stride_height = attributes.strides[0];
+  problem.stride_width = attributes.strides[1];
+  problem.dilation_height = attributes.dilations[0];
+  problem.dilation_width = attributes.dilations[1];
+  return problem;
+}
+
+void set_output(const int64_t size[2], const int64_t paddings[2][2], Conv2dProblem *problem) {
+  problem->out_height = size[0];
+  problem->out_width = size[1];
   problem->pad_top = paddings[0][0];
   problem->pad_left = paddings[1][0];
+}
+
+}  // namespace
+
+Status check_extents(const char *name, const int64_t shape[4], int64_t *elements) {
+  for (int32_t i = 0; i < 4; ++i) {
+    if (shape[i] < 0) return errors::negative_extent(name, i, shape[i]);
+    if (shape[i] > kMaxElements) return errors::extent(name, i, shape[i]);
+  }
+  const std::optional<int64_t> product = checked_elements({shape[0], shape[1], shape[2], shape[3]});
+  if (!product) return errors::too_many_elements(name, shape_text(shape, 4));
+  *elements = *product;
+  return ok_status();
+}
+
+Status infer_forward(const NamedShape &input, const NamedShape &filter, const Attributes &attributes,
+                     Conv2dProblem *problem, int64_t paddings[2][2]) {
+  HALCONV_RETURN_IF_ERROR(check_rank(kForward, "input", input));
+  HALCONV_RETURN_IF_ERROR(check_rank(kForward, "filter", filter));
+  HALCONV_RETURN_IF_ERROR(check_all_extents({input, filter}));
+  HALCONV_RETURN_IF_ERROR(check_depths(kForward, input, filter));
+  int64_t size[2];
+  for (int axis = 0; axis < 2; ++axis) {
+    HALCONV_RETURN_IF_ERROR(
+        infer_axis(axis, input.extents[1 + axis], filter.extents[axis], attributes, paddings[axis], &size[axis]));
+  }
+  *problem = problem_of(input, filter, attributes);
+  set_output(size, paddings, problem);
+  return ok_status();
+}
+
+Status infer_gradient(std::string_view operation, const NamedShape &input, const NamedShape &filter,
+                      const NamedShape &out_backprop, const Attributes &attributes, Conv2dProblem *problem) {
+  HALCONV_RETURN_IF_ERROR(check_rank(operation, "input", input));
+  HALCONV_RETURN_IF_ERROR(check_rank(operation, "filter", filter));
+  HALCONV_RETURN_IF_ERROR(check_rank(operation, "out_backprop", out_backprop));
+  HALCONV_RETURN_IF_ERROR(check_all_extents({input, filter, out_backprop}));
+  const int64_t *const actual = out_backprop.extents;
+  if (input.extents[0] != actual[0]) return errors::batch(operation, out_backprop.name, input.extents[0], actual[0]);
+  HALCONV_RETURN_IF_ERROR(check_depths(operation, input, filter));
+  if (filter.extents[3] != actual[3]) {
+    return errors::out_depth(operation, out_backprop.name, filter.extents[3], actual[3]);
+  }
+  int64_t size[2], paddings[2][2];
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t in = input.extents[1 + axis], taps = filter.extents[axis], out = actual[1 + axis];
+    HALCONV_RETURN_IF_ERROR(infer_axis(axis, in, taps, attributes, paddings[axis], &size[axis]));
+    if (out == size[axis]) continue;
+    return errors::out_backprop_size(
+        operation, out_backprop.name,
+        {kAxisNames[axis], 1 + axis, in, taps, out, size[axis], attributes.strides[axis], attributes.dilations[axis]});
+  }
+  *problem = problem_of(input, filter, attributes);
+  set_output(size, paddings, problem);
+  return ok_status();
+}
+
+Status resolve_input_sizes(const halconv_int_list &input_sizes, const NamedShape &filter,
+                           const NamedShape &out_backprop, int64_t input_shape[4]) {
+  if (input_sizes.count == 4) {
+    std::copy_n(input_sizes.values, 4, input_shape);
+    return ok_status();
+  }
+  if (input_sizes.count != 2) return errors::input_sizes_length(input_sizes);
+  const int64_t height = input_sizes.values[0], width = input_sizes.values[1];
+  if (height < 0 || width < 0) return errors::negative_input_sizes(height, width);
+  HALCONV_RETURN_IF_ERROR(check_rank(kBackwardInput, "filter", filter));
+  HALCONV_RETURN_IF_ERROR(check_rank(kBackwardInput, "out_backprop", out_backprop));
+  input_shape[0] = out_backprop.extents[0];
+  input_shape[1] = height;
+  input_shape[2] = width;
+  input_shape[3] = filter.extents[2];
   return ok_status();
 }
 

@@ -1,9 +1,6 @@
 /// The C ABI's functions on tensors.
 #include "halconv/halconv.h"
 
-#include <algorithm>
-
-#include "convolution_shape.h"
 #include "halconv/kernel_name.h"
 #include "operation.h"
 
@@ -15,7 +12,7 @@ Status run_backward_input(std::string_view algorithm, const NamedTensor &filter,
                           const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
                           const NamedTensor &input_backprop) {
   Conv2dProblem problem;
-  HALCONV_RETURN_IF_ERROR(check_backward(input_backprop, filter, out_backprop, attributes, &problem));
+  HALCONV_RETURN_IF_ERROR(check_gradient(kBackwardInput, input_backprop, filter, out_backprop, attributes, &problem));
   return run_operation({kBackwardInput, algorithm, problem, filter, out_backprop, input_backprop}, execution);
 }
 
@@ -23,32 +20,8 @@ Status run_backward_filter(std::string_view algorithm, const NamedTensor &input,
                            const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
                            const NamedTensor &filter_backprop) {
   Conv2dProblem problem;
-  HALCONV_RETURN_IF_ERROR(check_backward(input, filter_backprop, out_backprop, attributes, &problem));
+  HALCONV_RETURN_IF_ERROR(check_gradient(kBackwardFilter, input, filter_backprop, out_backprop, attributes, &problem));
   return run_operation({kBackwardFilter, algorithm, problem, input, out_backprop, filter_backprop}, execution);
-}
-
-Status compute_output_shape(const int64_t input_shape[4], const int64_t filter_shape[4],
-                            const halconv_conv2d_attributes *attributes, int64_t shape[4], int64_t paddings[2][2]) {
-  const struct {
-    const char *name;
-    const void *pointer;
-  } arguments[] = {
-      {"input_shape", input_shape}, {"filter_shape", filter_shape}, {"output_shape", shape}, {"paddings", paddings}};
-  for (const auto &[name, pointer] : arguments) {
-    if (pointer == nullptr) return errors::null_argument(name, "an array of 4 integers");
-  }
-  HALCONV_RETURN_IF_ERROR(check_attributes(attributes));
-  int64_t elements = 0;
-  HALCONV_RETURN_IF_ERROR(check_extents("input_shape", "", input_shape, &elements));
-  HALCONV_RETURN_IF_ERROR(check_extents("filter_shape", "", filter_shape, &elements));
-  Conv2dProblem problem;
-  int64_t resolved[2][2];
-  HALCONV_RETURN_IF_ERROR(resolve_problem(input_shape, filter_shape, *attributes, &problem, resolved));
-  const Shape output = output_shape(problem);
-  HALCONV_RETURN_IF_ERROR(check_extents("output_shape", "", output.data(), &elements));
-  std::copy(output.begin(), output.end(), shape);
-  std::copy_n(&resolved[0][0], 4, &paddings[0][0]);
-  return ok_status();
 }
 
 }  // namespace
@@ -116,14 +89,6 @@ halconv_status halconv_conv2d_backprop_filter_autodiff(const halconv_tensor *inp
   return guarded([&] {
     return halconv::runtime::run_backward_filter(halconv::kAutodiff, {"input", input}, {"out_backprop", out_backprop},
                                                  attributes, execution, {"filter_backprop", filter_backprop});
-  });
-}
-
-halconv_status halconv_conv2d_output_shape(const int64_t input_shape[4], const int64_t filter_shape[4],
-                                           const halconv_conv2d_attributes *attributes, int64_t output_shape[4],
-                                           int64_t paddings[2][2]) {
-  return guarded([&] {
-    return halconv::runtime::compute_output_shape(input_shape, filter_shape, attributes, output_shape, paddings);
   });
 }
 

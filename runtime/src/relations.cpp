@@ -1,17 +1,27 @@
 #include "halconv/relations.hpp"
 
+#include <string_view>
 #include <utility>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/kernel_name.h"
 #include "tensor_check.h"
 
 namespace halconv {
 
 namespace {
 
+/// What the attributes come to for the tensors of a gradient.
+struct Geometry {
+  int64_t groups;
+  Pair strides, dilations;
+  Shape output_shape;
+  Paddings paddings;
+};
+
 /// Refuses what the functions of halconv.h refuse, before any element is moved.
-Result<OutputShape> check_gradient(const Shape &input_shape, const Shape &filter_shape, const HostTensor &out_backprop,
-                                   const Conv2dAttributes &attributes) {
+Result<Geometry> check_gradient(std::string_view operation, const Shape &input_shape, const Shape &filter_shape,
+                                const HostTensor &out_backprop, const Conv2dAttributes &attributes) {
   const auto described = [](const Shape &shape) {
     static float element;  // shapes alone are looked at
     return detail::to_c(ConstTensorView{&element, shape});
@@ -20,10 +30,16 @@ Result<OutputShape> check_gradient(const Shape &input_shape, const Shape &filter
   const halconv_tensor gradient = described(out_backprop.shape);
   const halconv_conv2d_attributes c_attributes = detail::to_c(attributes);
   Conv2dProblem problem;
-  const Status status = runtime::check_backward({"input", &input}, {"filter", &filter}, {"out_backprop", &gradient},
-                                                &c_attributes, &problem);
+  const Status status = runtime::check_gradient(operation, {"input", &input}, {"filter", &filter},
+                                                {"out_backprop", &gradient}, &c_attributes, &problem);
   if (!status.ok()) return status;
-  return conv2d_output_shape(input_shape, filter_shape, attributes);
+  const Result<OutputShape> output = conv2d_output_shape(input_shape, filter_shape, attributes);
+  if (!output.ok()) return output.status();
+  return Geometry{problem.groups,
+                  {problem.stride_height, problem.stride_width},
+                  {problem.dilation_height, problem.dilation_width},
+                  output->shape,
+                  output->paddings};
 }
 
 Result<HostTensor> valid_conv2d(const HostTensor &input, const HostTensor &filter, const Pair &strides,
@@ -39,12 +55,11 @@ Result<HostTensor> valid_conv2d(const HostTensor &input, const HostTensor &filte
 
 /// The padding with which the last tap of the last output pixel meets the last row and column, so that none is left
 /// over.
-Paddings exact_paddings(const Shape &input_shape, const Shape &filter_shape, const OutputShape &output,
-                        const Conv2dAttributes &attributes) {
-  Paddings paddings = output.paddings;
+Paddings exact_paddings(const Shape &input_shape, const Shape &filter_shape, const Geometry &geometry) {
+  Paddings paddings = geometry.paddings;
   for (size_t axis = 0; axis < 2; ++axis) {
-    const int64_t last = attributes.strides[axis] * (output.shape[1 + axis] - 1);
-    const int64_t reach = attributes.dilations[axis] * (filter_shape[axis] - 1);
+    const int64_t last = geometry.strides[axis] * (geometry.output_shape[1 + axis] - 1);
+    const int64_t reach = geometry.dilations[axis] * (filter_shape[axis] - 1);
     paddings[axis][1] = last + reach + 1 - input_shape[1 + axis] - paddings[axis][0];
   }
   return paddings;
@@ -55,7 +70,7 @@ Result<HostTensor> compute_input_gradient(Function function, const Shape &input_
                                           const ConstTensorView &second, const HostTensor &filter,
                                           const HostTensor &out_backprop, const Conv2dAttributes &attributes,
                                           const Execution &execution) {
-  const Result<OutputShape> checked = check_gradient(input_shape, filter.shape, out_backprop, attributes);
+  const Result<Geometry> checked = check_gradient(kBackwardInput, input_shape, filter.shape, out_backprop, attributes);
   if (!checked.ok()) return checked.status();
   HostTensor gradient(input_shape);
   const Status status = function(first, second, attributes, gradient.view(), execution);
@@ -67,7 +82,7 @@ template <typename Function>
 Result<HostTensor> compute_filter_gradient(Function function, const HostTensor &input, const Shape &filter_shape,
                                            const HostTensor &out_backprop, const Conv2dAttributes &attributes,
                                            const Execution &execution) {
-  const Result<OutputShape> checked = check_gradient(input.shape, filter_shape, out_backprop, attributes);
+  const Result<Geometry> checked = check_gradient(kBackwardFilter, input.shape, filter_shape, out_backprop, attributes);
   if (!checked.ok()) return checked.status();
   HostTensor gradient(filter_shape);
   const Status status = function(input.view(), out_backprop.view(), attributes, gradient.view(), execution);
@@ -87,16 +102,16 @@ Result<HostTensor> input_gradient_by_autodiff(const Shape &input_shape, const Ho
 Result<HostTensor> input_gradient_by_conv2d(const Shape &input_shape, const HostTensor &filter,
                                             const HostTensor &out_backprop, const Conv2dAttributes &attributes,
                                             const Execution &execution) {
-  const Result<OutputShape> output = check_gradient(input_shape, filter.shape, out_backprop, attributes);
-  if (!output.ok()) return output.status();
-  const int64_t groups = input_shape[3] / filter.shape[2];
-  const Result<HostTensor> dilated = dilate(out_backprop, attributes.strides);
+  const Result<Geometry> geometry = check_gradient(kBackwardInput, input_shape, filter.shape, out_backprop, attributes);
+  if (!geometry.ok()) return geometry.status();
+  if (filter.data.empty() || out_backprop.data.empty()) return HostTensor(input_shape);
+  const Result<HostTensor> dilated = dilate(out_backprop, geometry->strides);
   if (!dilated.ok()) return dilated.status();
   const Result<HostTensor> full =
-      pad_to_full(*dilated, {input_shape[1], input_shape[2]}, {filter.shape[0], filter.shape[1]}, attributes.dilations,
-                  output->paddings);
+      pad_to_full(*dilated, {input_shape[1], input_shape[2]}, {filter.shape[0], filter.shape[1]}, geometry->dilations,
+                  geometry->paddings);
   if (!full.ok()) return full.status();
-  return valid_conv2d(*full, swap_in_out(rot180(filter), groups), {1, 1}, attributes.dilations, execution);
+  return valid_conv2d(*full, swap_in_out(rot180(filter), geometry->groups), {1, 1}, geometry->dilations, execution);
 }
 
 Result<HostTensor> input_gradient_by_conv2d_backprop_input(const Shape &input_shape, const HostTensor &filter,
@@ -124,13 +139,14 @@ Result<HostTensor> filter_gradient_by_autodiff(const HostTensor &input, const Sh
 Result<HostTensor> filter_gradient_by_conv2d(const HostTensor &input, const Shape &filter_shape,
                                              const HostTensor &out_backprop, const Conv2dAttributes &attributes,
                                              const Execution &execution) {
-  const Result<OutputShape> output = check_gradient(input.shape, filter_shape, out_backprop, attributes);
-  if (!output.ok()) return output.status();
-  const Result<HostTensor> seen = pad_or_crop(input, exact_paddings(input.shape, filter_shape, *output, attributes));
+  const Result<Geometry> geometry =
+      check_gradient(kBackwardFilter, input.shape, filter_shape, out_backprop, attributes);
+  if (!geometry.ok()) return geometry.status();
+  if (input.data.empty() || out_backprop.data.empty()) return HostTensor(filter_shape);
+  const Result<HostTensor> seen = pad_or_crop(input, exact_paddings(input.shape, filter_shape, *geometry));
   if (!seen.ok()) return seen.status();
-  const int64_t groups = input.shape[3] / filter_shape[2];
-  const Result<HostTensor> gradient = valid_conv2d(swap_n_c(*seen, groups), nhwc_to_hwio(out_backprop),
-                                                   attributes.dilations, attributes.strides, execution);
+  const Result<HostTensor> gradient = valid_conv2d(swap_n_c(*seen, geometry->groups), nhwc_to_hwio(out_backprop),
+                                                   geometry->dilations, geometry->strides, execution);
   if (!gradient.ok()) return gradient.status();
   return nhwc_to_hwio(*gradient);
 }

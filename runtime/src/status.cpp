@@ -80,14 +80,10 @@ Status mixed_devices(const char *argument, int value, const char *other, int oth
                       argument, device_name(value), other, device_name(other_value));
 }
 
-Status rank(const char *argument, int32_t value) {
-  return error_status(HALCONV_INVALID_ARGUMENT, "%s must be 4-dimensional: %s->rank is %" PRId32 ", expected 4",
-                      argument, argument, value);
-}
-
-Status extent(const char *shape, int32_t dimension, int64_t value) {
-  return error_status(HALCONV_INVALID_ARGUMENT, "%s[%" PRId32 "] is %" PRId64 ", expected 0 to %" PRId64, shape,
-                      dimension, value, kMaxElements);
+Status extent(const char *argument, int32_t dimension, int64_t value) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "%s has extent %" PRId64 " at index %" PRId32 ", expected 0 to %" PRId64, argument, value,
+                      dimension, kMaxElements);
 }
 
 Status too_many_elements(const char *argument, const std::string &shape) {
@@ -102,103 +98,6 @@ Status shape(const char *argument, const std::string &actual, const std::string 
 
 Status overlap(const char *output, const char *input) {
   return error_status(HALCONV_INVALID_ARGUMENT, "%s overlaps %s in memory, expected separate tensors", output, input);
-}
-
-Status stride(const int64_t strides[2]) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "Row and column strides should be larger than 0. Stride must be > 0, but got strides [%" PRId64
-                      ", %" PRId64 "], expected 1 to %" PRId64,
-                      strides[0], strides[1], kMaxElements);
-}
-
-Status dilation(const int64_t dilations[2]) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "Dilated rates should be larger than 0. Dilation rate must be >= 1, but got dilations [%" PRId64
-                      ", %" PRId64 "], expected 1 to %" PRId64,
-                      dilations[0], dilations[1], kMaxElements);
-}
-
-Status padding_type(int value) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "%d is not an allowed padding type, expected HALCONV_VALID (%d), HALCONV_SAME (%d) or "
-                      "HALCONV_EXPLICIT (%d)",
-                      value, HALCONV_VALID, HALCONV_SAME, HALCONV_EXPLICIT);
-}
-
-Status explicit_padding(const int64_t paddings[2][2]) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "All elements of explicit_paddings must be nonnegative: explicit_paddings is {{%" PRId64
-                      ", %" PRId64 "}, {%" PRId64 ", %" PRId64 "}}, expected 0 to %" PRId64,
-                      paddings[0][0], paddings[0][1], paddings[1][0], paddings[1][1], kMaxElements);
-}
-
-Status effective_filter_size(const char *axis, int64_t filter, int64_t dilation) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "the filter's %s is %" PRId64 " and its dilation %" PRId64
-                      ", expected (size - 1) * dilation to be less than %" PRId64,
-                      axis, filter, dilation, kMaxElements);
-}
-
-Status filter_larger_than_input(const char *axis, int64_t input, int64_t padding, int64_t effective_filter) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "filter is larger than the padded input: its effective %s is %" PRId64
-                      ", expected at most %" PRId64 " (input %" PRId64 " + padding %" PRId64 ")",
-                      axis, effective_filter, input + padding, input, padding);
-}
-
-Status negative_output_size(int64_t size, const char *axis, int64_t input, int64_t padding, int64_t effective_filter,
-                            int64_t stride) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "Computed output size would be negative: %" PRId64 " [%s: input size %" PRId64
-                      ", padding %" PRId64 ", effective filter size %" PRId64 ", stride %" PRId64
-                      "], expected a filter that the padded input can hold",
-                      size, axis, input, padding, effective_filter, stride);
-}
-
-Status empty_filter(const char *argument, const std::string &shape) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "filter must not have zero elements (i.e. all dimensions must be non-zero): %s has shape %s",
-                      argument, shape.c_str());
-}
-
-Status input_depth(int64_t input_depth, int64_t filter_depth) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "input depth must be evenly divisible by filter depth: %" PRId64 " vs %" PRId64, input_depth,
-                      filter_depth);
-}
-
-Status no_groups(int64_t filter_depth) {
-  return error_status(
-      HALCONV_INVALID_ARGUMENT,
-      "number of groups must be stricly positive: the input depth is 0, expected the filter depth %" PRId64,
-      filter_depth);
-}
-
-Status output_depth(int64_t output_depth, int64_t groups) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "output depth must be evenly divisible by number of groups: %" PRId64 " vs %" PRId64,
-                      output_depth, groups);
-}
-
-Status batch(int64_t input, int64_t out_backprop) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "input and out_backprop must have the same batch size. input has %" PRId64
-                      ", out_backprop %" PRId64,
-                      input, out_backprop);
-}
-
-Status out_depth(int64_t filter, int64_t out_backprop) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "filter and out_backprop must have the same out_depth: filter has %" PRId64
-                      ", out_backprop %" PRId64,
-                      filter, out_backprop);
-}
-
-Status out_backprop_size(const char *axis, int64_t actual, int64_t computed) {
-  return error_status(HALCONV_INVALID_ARGUMENT,
-                      "Size of out_backprop doesn't match computed: actual = %" PRId64 ", computed = %" PRId64
-                      " (the %s)",
-                      actual, computed, axis);
 }
 
 Status unrepresentable_problem(const std::string &reason) {

@@ -1,4 +1,4 @@
-/// Statuses inside the runtime, and every message it can give.
+/// Statuses inside the runtime, and the messages it can give.
 #ifndef HALCONV_RUNTIME_STATUS_H_
 #define HALCONV_RUNTIME_STATUS_H_
 
@@ -28,7 +28,7 @@ Status guarded(Body body) noexcept;
 /// "[1, 56, 56, 64]".
 std::string shape_text(const int64_t *shape, int32_t rank);
 
-/// One function per condition. Where TensorFlow checks the same condition the message starts with its words.
+/// One function per condition; tensorflow_errors.h has those that TensorFlow checks too.
 namespace errors {
 
 Status null_argument(const char *argument, const char *expected);
@@ -37,28 +37,11 @@ Status misaligned_data(const char *argument, const void *data, size_t alignment)
 Status dtype(const char *argument, int value);
 Status device(const char *argument, int value);
 Status mixed_devices(const char *argument, int value, const char *other, int other_value);
-Status rank(const char *argument, int32_t value);
-Status extent(const char *shape, int32_t dimension, int64_t value);
+Status extent(const char *argument, int32_t dimension, int64_t value);
 Status too_many_elements(const char *argument, const std::string &shape);
 Status shape(const char *argument, const std::string &actual, const std::string &expected);
 Status overlap(const char *output, const char *input);
 
-Status stride(const int64_t strides[2]);
-Status dilation(const int64_t dilations[2]);
-Status padding_type(int value);
-Status explicit_padding(const int64_t paddings[2][2]);
-Status effective_filter_size(const char *axis, int64_t filter, int64_t dilation);
-Status filter_larger_than_input(const char *axis, int64_t input, int64_t padding, int64_t effective_filter);
-Status negative_output_size(int64_t size, const char *axis, int64_t input, int64_t padding, int64_t effective_filter,
-                            int64_t stride);
-
-Status empty_filter(const char *argument, const std::string &shape);
-Status input_depth(int64_t input_depth, int64_t filter_depth);
-Status no_groups(int64_t filter_depth);
-Status output_depth(int64_t output_depth, int64_t groups);
-Status batch(int64_t input, int64_t out_backprop);
-Status out_depth(int64_t filter, int64_t out_backprop);
-Status out_backprop_size(const char *axis, int64_t actual, int64_t computed);
 Status unrepresentable_problem(const std::string &reason);
 Status malformed_problem(const char *problem, size_t column, const std::string &reason);
 

@@ -1,10 +1,11 @@
 #include "tensor_check.h"
 
 #include <algorithm>
-#include <cstring>
+#include <initializer_list>
 #include <string>
 
-#include "convolution_shape.h"
+#include "halconv/kernel_name.h"
+#include "tensorflow_errors.h"
 
 namespace halconv::runtime {
 
@@ -18,30 +19,52 @@ int64_t element_count(const halconv_tensor &tensor) {
   return tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
 }
 
-Status check_extents(const char *name, const char *member, const int64_t shape[4], int64_t *elements) {
-  for (int32_t i = 0; i < 4; ++i) {
-    if (shape[i] < 0 || shape[i] > kMaxElements) {
-      return errors::extent((std::string(name) + member).c_str(), i, shape[i]);
-    }
+namespace {
+
+Status check_present(std::initializer_list<NamedTensor> arguments) {
+  for (const auto &[name, tensor] : arguments) {
+    if (tensor == nullptr) return errors::null_argument(name, "a tensor");
   }
-  const std::optional<int64_t> product = checked_elements({shape[0], shape[1], shape[2], shape[3]});
-  if (!product) return errors::too_many_elements(name, shape_text(shape, 4));
-  *elements = *product;
   return ok_status();
 }
 
-Status check_tensor(const NamedTensor &argument) {
+/// What is left of a tensor with four dimensions to look at.
+Status check_contents(const NamedTensor &argument) {
   const auto [name, tensor] = argument;
-  if (tensor == nullptr) return errors::null_argument(name, "a tensor");
-  if (tensor->rank != 4) return errors::rank(name, tensor->rank);
   int64_t elements = 0;
-  HALCONV_RETURN_IF_ERROR(check_extents(name, "->shape", tensor->shape, &elements));
+  HALCONV_RETURN_IF_ERROR(check_extents(name, tensor->shape, &elements));
   if (tensor->dtype != HALCONV_FLOAT32) return errors::dtype(name, tensor->dtype);
   if (tensor->device < HALCONV_HOST || tensor->device > HALCONV_OPENCL) {
     return errors::device((std::string(name) + "->device").c_str(), tensor->device);
   }
   if (elements > 0 && tensor->data == nullptr) return errors::null_data(name, shape_text(tensor->shape, 4));
   return ok_status();
+}
+
+Status check_contents(std::initializer_list<NamedTensor> arguments) {
+  for (const NamedTensor &argument : arguments) HALCONV_RETURN_IF_ERROR(check_contents(argument));
+  return ok_status();
+}
+
+NamedShape shape_of(const NamedTensor &argument) {
+  return {argument.name, argument.tensor->rank, argument.tensor->shape};
+}
+
+/// The filter has elements and its groups divide both depths.
+Status check_groups(const Conv2dProblem &problem, const NamedTensor &filter) {
+  if (element_count(*filter.tensor) == 0) return errors::empty_filter(filter.name, filter.tensor->shape);
+  if (problem.groups == 0) return errors::no_groups(problem.in_channels, filter.tensor->shape[2]);
+  if (problem.out_channels % problem.groups == 0) return ok_status();
+  return errors::groups_of_output_depth(problem.out_channels, problem.groups);
+}
+
+}  // namespace
+
+Status check_tensor(const NamedTensor &argument) {
+  HALCONV_RETURN_IF_ERROR(check_present({argument}));
+  const NamedShape shape = shape_of(argument);
+  if (shape.rank != 4) return errors::rank(kForward, shape.name, shape.name, shape.rank, shape.extents);
+  return check_contents(argument);
 }
 
 Status check_shape(const NamedTensor &argument, const Shape &expected) {
@@ -103,25 +126,28 @@ Status check_placement(const NamedTensor &first, const NamedTensor &second, cons
 
 Status check_forward(const NamedTensor &input, const NamedTensor &filter, const NamedTensor &output,
                      const halconv_conv2d_attributes *attributes, Conv2dProblem *problem) {
-  HALCONV_RETURN_IF_ERROR(check_attributes(attributes));
-  for (const NamedTensor &argument : {input, filter, output}) HALCONV_RETURN_IF_ERROR(check_tensor(argument));
+  HALCONV_RETURN_IF_ERROR(check_present({input, filter, output}));
+  Attributes resolved;
+  HALCONV_RETURN_IF_ERROR(resolve_attributes(kForward, attributes, &resolved));
   int64_t paddings[2][2];
-  HALCONV_RETURN_IF_ERROR(resolve_problem(input.tensor->shape, filter.tensor->shape, *attributes, problem, paddings));
-  return check_shape(output, output_shape(*problem));
+  HALCONV_RETURN_IF_ERROR(infer_forward(shape_of(input), shape_of(filter), resolved, problem, paddings));
+  HALCONV_RETURN_IF_ERROR(check_contents({input, filter}));
+  HALCONV_RETURN_IF_ERROR(check_tensor(output));
+  HALCONV_RETURN_IF_ERROR(check_shape(output, output_shape(*problem)));
+  const bool has_sums = element_count(*output.tensor) > 0 && element_count(*input.tensor) > 0;
+  return has_sums ? check_groups(*problem, filter) : ok_status();
 }
 
-Status check_backward(const NamedTensor &input, const NamedTensor &filter, const NamedTensor &out_backprop,
-                      const halconv_conv2d_attributes *attributes, Conv2dProblem *problem) {
-  HALCONV_RETURN_IF_ERROR(check_attributes(attributes));
-  for (const NamedTensor &argument : {input, filter, out_backprop}) HALCONV_RETURN_IF_ERROR(check_tensor(argument));
-  const int64_t *const actual = out_backprop.tensor->shape;
-  if (input.tensor->shape[0] != actual[0]) return errors::batch(input.tensor->shape[0], actual[0]);
-  if (filter.tensor->shape[3] != actual[3]) return errors::out_depth(filter.tensor->shape[3], actual[3]);
-  int64_t paddings[2][2];
-  HALCONV_RETURN_IF_ERROR(resolve_problem(input.tensor->shape, filter.tensor->shape, *attributes, problem, paddings));
-  if (actual[1] != problem->out_height) return errors::out_backprop_size("height", actual[1], problem->out_height);
-  if (actual[2] != problem->out_width) return errors::out_backprop_size("width", actual[2], problem->out_width);
-  return ok_status();
+Status check_gradient(std::string_view operation, const NamedTensor &input, const NamedTensor &filter,
+                      const NamedTensor &out_backprop, const halconv_conv2d_attributes *attributes,
+                      Conv2dProblem *problem) {
+  HALCONV_RETURN_IF_ERROR(check_present({input, filter, out_backprop}));
+  Attributes resolved;
+  HALCONV_RETURN_IF_ERROR(resolve_attributes(operation, attributes, &resolved));
+  HALCONV_RETURN_IF_ERROR(
+      infer_gradient(operation, shape_of(input), shape_of(filter), shape_of(out_backprop), resolved, problem));
+  HALCONV_RETURN_IF_ERROR(check_contents({input, filter, out_backprop}));
+  return element_count(*filter.tensor) > 0 ? check_groups(*problem, filter) : ok_status();
 }
 
 Status check_representable(const Conv2dProblem &problem) {

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
+#include "convolution_shape.h"
 #include "halconv/conv2d_problem.h"
 #include "status.h"
 
@@ -25,9 +27,6 @@ Shape output_shape(const Conv2dProblem &problem);
 /// The number of elements of a checked tensor.
 int64_t element_count(const halconv_tensor &tensor);
 
-/// Each extent, and their product, at most kMaxElements. Messages call the shape by `name` and `member`.
-Status check_extents(const char *name, const char *member, const int64_t shape[4], int64_t *elements);
-
 /// Pointer, rank, extents, dtype, device and data pointer of one tensor.
 Status check_tensor(const NamedTensor &argument);
 
@@ -37,13 +36,14 @@ Status check_shape(const NamedTensor &argument, const Shape &expected);
 /// All on one device, aligned as it needs them, and `output` apart from the other two. One of the inputs may be null.
 Status check_placement(const NamedTensor &first, const NamedTensor &second, const NamedTensor &output);
 
-/// The forward operation's tensors; `problem` receives what they describe.
+/// The forward operation's tensors and attributes; `problem` receives what they describe.
 Status check_forward(const NamedTensor &input, const NamedTensor &filter, const NamedTensor &output,
                      const halconv_conv2d_attributes *attributes, Conv2dProblem *problem);
 
-/// The gradients' tensors: any of the three may be the result.
-Status check_backward(const NamedTensor &input, const NamedTensor &filter, const NamedTensor &out_backprop,
-                      const halconv_conv2d_attributes *attributes, Conv2dProblem *problem);
+/// The tensors and attributes of the gradient `operation`: any of the three tensors may be the result.
+Status check_gradient(std::string_view operation, const NamedTensor &input, const NamedTensor &filter,
+                      const NamedTensor &out_backprop, const halconv_conv2d_attributes *attributes,
+                      Conv2dProblem *problem);
 
 /// No extent of the problem is zero and every index of it fits 32 bits.
 Status check_representable(const Conv2dProblem &problem);

@@ -5,7 +5,9 @@
 /// argument, its value and what was expected. After an error nothing has been written to the output, unless the error
 /// came from the kernel itself (HALCONV_RESOURCE_EXHAUSTED, HALCONV_INTERNAL).
 ///
-/// Semantics: TensorFlow's tf.nn.conv2d, conv2d_backprop_input, conv2d_backprop_filter and conv2d_transpose.
+/// Semantics: TensorFlow's tf.nn.conv2d, conv2d_backprop_input, conv2d_backprop_filter and conv2d_transpose, its errors
+/// included: where TensorFlow checks the same condition, code and first words are its own, as is the order of checks.
+/// Extents may be zero: a result without elements is left alone, and sums without terms are zero.
 #ifndef HALCONV_HALCONV_H_
 #define HALCONV_HALCONV_H_
 
@@ -71,12 +73,23 @@ typedef enum halconv_padding {
   HALCONV_EXPLICIT = 2
 } halconv_padding;
 
-/// TensorFlow's attributes of a convolution. Index 0 is the height, 1 the width.
+/// Writes the type that TensorFlow's string names: "VALID", "SAME" or "EXPLICIT".
+HALCONV_API halconv_status halconv_parse_padding(const char *text, halconv_padding *padding);
+
+/// What TensorFlow takes as a list of integers: a shape, or the values of an attribute.
+typedef struct halconv_int_list {
+  int32_t count;  ///< how many there are; the first HALCONV_MAX_RANK of them are held
+  int64_t values[HALCONV_MAX_RANK];
+} halconv_int_list;
+
+/// TensorFlow's attributes of a convolution. Strides and dilations are {1, {s}} for height and width alike, {2,
+/// {height, width}} or {4, {1, height, width, 1}}.
 typedef struct halconv_conv2d_attributes {
-  int64_t strides[2];    ///< > 0
-  int64_t dilations[2];  ///< > 0; 1 is a dense filter
+  halconv_int_list strides;    ///< > 0
+  halconv_int_list dilations;  ///< > 0; 1 is a dense filter
   halconv_padding padding;
-  int64_t explicit_paddings[2][2];  ///< {{top, bottom}, {left, right}}, >= 0; read for HALCONV_EXPLICIT only
+  /// {8, {0, 0, top, bottom, left, right, 0, 0}}, >= 0, for HALCONV_EXPLICIT; {0} for the others.
+  halconv_int_list explicit_paddings;
 } halconv_conv2d_attributes;
 
 /// Scratch memory. `allocate` returns `size` bytes at `alignment` (a power of two) or NULL; both are called from any
@@ -157,11 +170,29 @@ HALCONV_API halconv_status halconv_conv2d_backprop_filter_autodiff(const halconv
                                                                    const halconv_execution *execution,
                                                                    halconv_tensor *filter_backprop);
 
-/// Writes the output shape [n, p, q, k] and the four resolved paddings {{top, bottom}, {left, right}}.
+/// Writes the output shape [n, p, q, k] of halconv_conv2d and the four resolved paddings {{top, bottom}, {left,
+/// right}}. An input smaller than the filter's reach can have an output without rows: TensorFlow's division truncates.
 /// Source: TensorFlow's GetWindowedOutputSizeVerbose (tensorflow/core/framework/kernel_shape_util.cc).
-HALCONV_API halconv_status halconv_conv2d_output_shape(const int64_t input_shape[4], const int64_t filter_shape[4],
+HALCONV_API halconv_status halconv_conv2d_output_shape(const halconv_int_list *input_shape,
+                                                       const halconv_int_list *filter_shape,
                                                        const halconv_conv2d_attributes *attributes,
                                                        int64_t output_shape[4], int64_t paddings[2][2]);
+
+/// Writes the shape [n, h, w, c] of halconv_conv2d_backprop_input's result. `input_sizes` has these 4 values, which are
+/// checked by running the forward formula back, or 2: height and width, with the batch of out_backprop and the channels
+/// of the filter.
+HALCONV_API halconv_status halconv_conv2d_input_shape(const halconv_int_list *input_sizes,
+                                                      const halconv_int_list *filter_shape,
+                                                      const halconv_int_list *out_backprop_shape,
+                                                      const halconv_conv2d_attributes *attributes,
+                                                      int64_t input_shape[4]);
+
+/// Writes the shape [r, s, c, k] of halconv_conv2d_backprop_filter's result: `filter_sizes`, checked.
+HALCONV_API halconv_status halconv_conv2d_filter_shape(const halconv_int_list *input_shape,
+                                                       const halconv_int_list *filter_sizes,
+                                                       const halconv_int_list *out_backprop_shape,
+                                                       const halconv_conv2d_attributes *attributes,
+                                                       int64_t filter_shape[4]);
 
 /// A kernel looked up once for one operation, shape and execution; run many times. Not thread-safe: one plan per
 /// thread.

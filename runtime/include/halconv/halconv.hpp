@@ -13,8 +13,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,12 +88,32 @@ enum class Padding {
   kExplicit = HALCONV_EXPLICIT
 };
 
-/// TensorFlow's attributes. Index 0 is the height, 1 the width.
+/// What TensorFlow takes as an integer or a list of them. Of more than HALCONV_MAX_RANK values only the count is kept.
+class IntList {
+ public:
+  IntList() = default;
+  IntList(int64_t value) : IntList({value}) {}                                                           // NOLINT
+  IntList(std::initializer_list<int64_t> values) : IntList(std::span(values.begin(), values.size())) {}  // NOLINT
+  template <size_t size>
+  IntList(const std::array<int64_t, size> &values) : IntList(std::span<const int64_t>(values)) {}  // NOLINT
+  explicit IntList(std::span<const int64_t> values) {
+    list_.count = static_cast<int32_t>(values.size());
+    std::copy_n(values.begin(), std::min<size_t>(values.size(), HALCONV_MAX_RANK), list_.values);
+  }
+
+  const halconv_int_list &to_c() const { return list_; }
+
+ private:
+  halconv_int_list list_{};
+};
+
+/// TensorFlow's attributes. Strides and dilations: one for height and width alike, {height, width} or {1, height,
+/// width, 1}.
 struct Conv2dAttributes {
-  std::array<int64_t, 2> strides{1, 1};    ///< > 0
-  std::array<int64_t, 2> dilations{1, 1};  ///< > 0; 1 is a dense filter
+  IntList strides = 1;    ///< > 0
+  IntList dilations = 1;  ///< > 0; 1 is a dense filter
   Padding padding = Padding::kValid;
-  std::array<std::array<int64_t, 2>, 2> explicit_paddings{};  ///< {{top, bottom}, {left, right}}; for kExplicit only
+  IntList explicit_paddings{};  ///< {0, 0, top, bottom, left, right, 0, 0} for kExplicit, else empty
 };
 
 /// How a call runs.
@@ -124,14 +146,8 @@ halconv_tensor to_c(const BasicTensorView<Element> &view) {
 }
 
 inline halconv_conv2d_attributes to_c(const Conv2dAttributes &attributes) {
-  halconv_conv2d_attributes c{};
-  std::copy(attributes.strides.begin(), attributes.strides.end(), c.strides);
-  std::copy(attributes.dilations.begin(), attributes.dilations.end(), c.dilations);
-  c.padding = static_cast<halconv_padding>(attributes.padding);
-  for (size_t axis = 0; axis < 2; ++axis) {
-    std::copy_n(attributes.explicit_paddings[axis].begin(), 2, c.explicit_paddings[axis]);
-  }
-  return c;
+  return {attributes.strides.to_c(), attributes.dilations.to_c(), static_cast<halconv_padding>(attributes.padding),
+          attributes.explicit_paddings.to_c()};
 }
 
 inline halconv_execution to_c(const Execution &execution) {
@@ -178,7 +194,8 @@ inline Status conv2d_backprop_filter(const ConstTensorView &input, const ConstTe
   return detail::call(halconv_conv2d_backprop_filter, input, out_backprop, attributes, filter_backprop, execution);
 }
 
-/// The transpose of conv2d: input [n, p, q, k], filter [r, s, c, k] -> output [n, h, w, c].
+/// The transpose of conv2d: input [n, p, q, k], filter [r, s, c, k] -> output [n, h, w, c]. output's shape is
+/// TensorFlow's `output_shape`, checked by running the forward formula back.
 inline Status conv2d_transpose(const ConstTensorView &input, const ConstTensorView &filter,
                                const Conv2dAttributes &attributes, const TensorView &output,
                                const Execution &execution = {}) {
@@ -206,17 +223,39 @@ struct OutputShape {
   std::array<std::array<int64_t, 2>, 2> paddings{};  ///< {{top, bottom}, {left, right}}, resolved
 };
 
-/// TensorFlow's output shape and paddings.
-inline Result<OutputShape> conv2d_output_shape(const Shape &input_shape, const Shape &filter_shape,
+/// The output shape of conv2d and the paddings.
+inline Result<OutputShape> conv2d_output_shape(const IntList &input_shape, const IntList &filter_shape,
                                                const Conv2dAttributes &attributes) {
   const halconv_conv2d_attributes c_attributes = detail::to_c(attributes);
   OutputShape output;
   int64_t paddings[2][2];
-  const Status status = halconv_conv2d_output_shape(input_shape.data(), filter_shape.data(), &c_attributes,
+  const Status status = halconv_conv2d_output_shape(&input_shape.to_c(), &filter_shape.to_c(), &c_attributes,
                                                     output.shape.data(), paddings);
   if (!status.ok()) return status;
   for (size_t axis = 0; axis < 2; ++axis) std::copy_n(paddings[axis], 2, output.paddings[axis].begin());
   return output;
+}
+
+/// The shape of conv2d_backprop_input's result: `input_sizes` has its 4 values, or its height and width.
+inline Result<Shape> conv2d_input_shape(const IntList &input_sizes, const IntList &filter_shape,
+                                        const IntList &out_backprop_shape, const Conv2dAttributes &attributes) {
+  const halconv_conv2d_attributes c_attributes = detail::to_c(attributes);
+  Shape shape{};
+  const Status status = halconv_conv2d_input_shape(&input_sizes.to_c(), &filter_shape.to_c(),
+                                                   &out_backprop_shape.to_c(), &c_attributes, shape.data());
+  if (!status.ok()) return status;
+  return shape;
+}
+
+/// The shape of conv2d_backprop_filter's result: `filter_sizes`, checked.
+inline Result<Shape> conv2d_filter_shape(const IntList &input_shape, const IntList &filter_sizes,
+                                         const IntList &out_backprop_shape, const Conv2dAttributes &attributes) {
+  const halconv_conv2d_attributes c_attributes = detail::to_c(attributes);
+  Shape shape{};
+  const Status status = halconv_conv2d_filter_shape(&input_shape.to_c(), &filter_sizes.to_c(),
+                                                    &out_backprop_shape.to_c(), &c_attributes, shape.data());
+  if (!status.ok()) return status;
+  return shape;
 }
 
 /// A kernel looked up once for one operation and problem. One thread at a time.
