@@ -92,7 +92,7 @@ std::optional<Conv2dAttributes> attributes_of(const Conv2dProblem &p) {
   attributes.dilations = {p.dilation_height, p.dilation_width};
   attributes.padding = Padding::kExplicit;
   attributes.explicit_paddings = {
-      {{p.pad_top, std::max<int64_t>(0, p.pad_bottom())}, {p.pad_left, std::max<int64_t>(0, p.pad_right())}}};
+      0, 0, p.pad_top, std::max<int64_t>(0, p.pad_bottom()), p.pad_left, std::max<int64_t>(0, p.pad_right()), 0, 0};
   return attributes;
 }
 
