@@ -32,6 +32,7 @@ struct Convolution {
   Halide::RDom reduction;
   bool inside = false;        ///< the sum is known to read the image alone, none of the zeros around it
   Halide::Func patches = {};  ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `padded`
+  Halide::Func image = {};    ///< what `padded` is a part of, where parts of a result share it
 };
 
 /// `image` (c, x, y, n, g) read from (-left, -top) on, where it needs no zeros around it.

@@ -23,6 +23,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   void generate() {
     block_ = schedules::direct_block(key("conv2d_backward_input"));
     unblocked_filter_ = unblocked(filter, block_);
+    d_dst_padded_ = zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
     if (!problem()) {
       generate_one_phase();
     } else if (problem()->stride_height == 1 && problem()->stride_width == 1) {
@@ -55,14 +56,14 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     const int left = -static_cast<int>(columns.offset), top = -static_cast<int>(rows.offset);
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = is_inside(columns, problem()->out_width) && is_inside(rows, problem()->out_height) &&
-                        !get_target().has_gpu_feature();
-    const Halide::Func padded = inside ? shifted(d_dst, left, top)
-                                       : zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), left, top);
+                        !get_target().has_gpu_feature() && !schedules::shares_image(key("conv2d_backward_input"));
+    const Halide::Func padded = shifted(inside ? Halide::Func(d_dst) : d_dst_padded_, left, top);
     Convolution convolution = backward_input(
         padded, unblocked_filter_, taps,
         {static_cast<int>(columns.first_tap), static_cast<int>(rows.first_tap), static_cast<int>(columns.tap_step),
          static_cast<int>(rows.tap_step), static_cast<int>(columns.advance), static_cast<int>(rows.advance)});
     convolution.inside = inside;
+    convolution.image = d_dst_padded_;
     return convolution;
   }
 
@@ -111,7 +112,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   int block_ = 0;
-  Halide::Func unblocked_filter_;
+  Halide::Func unblocked_filter_, d_dst_padded_;
   Halide::GeneratorInput<int32_t> *offset_height_ = nullptr, *offset_width_ = nullptr;
   Halide::GeneratorInput<int32_t> *advance_height_ = nullptr, *advance_width_ = nullptr;
   std::vector<schedules::ResultPart> parts_;

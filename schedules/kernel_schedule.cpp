@@ -4,17 +4,23 @@
 #include "backward_filter_gpu.h"
 #include "direct_cpu.h"
 #include "direct_gpu.h"
+#include "few_channels_cpu.h"
 #include "reorder_filter_cpu.h"
 #include "reorder_filter_gpu.h"
 
 namespace halconv::schedules {
 
 int direct_block(const KernelKey &key) {
+  if (has_few_channels(key)) return few_channels_block(key);
   return key.target.has_gpu_feature() ? direct_gpu_block(key) : direct_cpu_block(key);
 }
 
+bool shares_image(const KernelKey &key) { return has_few_channels(key); }
+
 void schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts) {
-  if (key.target.has_gpu_feature()) {
+  if (has_few_channels(key)) {
+    schedule_few_channels_cpu(key, result, parts);
+  } else if (key.target.has_gpu_feature()) {
     schedule_direct_gpu(key, result, parts);
   } else {
     schedule_direct_cpu(key, result, parts);

@@ -34,6 +34,9 @@ struct ResultPart {
 /// Result channels in a block of the filter that schedule_direct's kernel will read.
 int direct_block(const KernelKey &key);
 
+/// Whether schedule_direct's kernel reads all parts' pixels from one copy of the image, with the zeros around it.
+bool shares_image(const KernelKey &key);
+
 /// Schedules forward and backward_input: a register tile of result channels times pixels accumulates over all taps
 /// while the filter streams by, one block of result channels at a time.
 void schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts);
