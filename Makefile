@@ -15,6 +15,11 @@ LAYERS ?=
 PEERS ?=
 PRECISION ?= 0.04
 SECONDS ?= 4
+TABLES ?= schedules/tuned
+# make tune
+TARGET ?= native
+BUDGET ?= 30m
+TABLE ?=
 suite_file = $(firstword $(wildcard $(SUITE) bench/suites/$(SUITE).txt))
 bench_dir = build/bench/$(basename $(notdir $(suite_file)))
 OUT ?= $(bench_dir)/results
@@ -24,13 +29,16 @@ space := $(empty) $(empty)
 listed = $(subst $(space),;,$(strip $(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench peers format format-check clean
+.PHONY: help demo test bench tune peers format format-check clean
 
 help:
 	@echo 'make demo          compiles kernels for this machine, shows that all gradients agree, trains a network on digits'
 	@echo 'make test          builds every target and runs all tests, then those of the sanitizers'
 	@echo 'make bench         measures a suite: SUITE=default|resnet50|vgg16|mobilenet_v2|FILE, OPS="forward ...",'
-	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ...", OUT=FOLDER'
+	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ...",'
+	@echo '                   TABLES=FOLDER of tuned rows, OUT=FOLDER'
+	@echo 'make tune          searches schedules for a suite: SUITE=, TARGET=avx2, OPS=, BATCH=, BUDGET=30m, TABLE=FILE to improve;'
+	@echo '                   it can be stopped at any time, and goes on from there'
 	@echo 'make peers         fetches what make bench compares with: oneDNN, OpenBLAS; without it the bench says what is missing'
 	@echo 'make format        formats the C++ sources; format-check only checks'
 	@echo 'make clean         removes build/; the dependencies stay in .deps/'
@@ -62,11 +70,19 @@ bench:
 	$(if $(suite_file),,$(error SUITE is "$(SUITE)", expected a file or one of $(basename $(notdir $(wildcard bench/suites/*.txt)))))
 	$(BOOTSTRAP) bench
 	$(CMAKE) --preset bench -B $(bench_dir) '-DHALCONV_SUITE=$(abspath $(suite_file))' '-DHALCONV_TARGETS=$(call listed,$(TARGETS))' \
-	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_BATCH=$(BATCH)'
-	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench
+	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_BATCH=$(BATCH)' '-DHALCONV_TUNED_TABLES=$(abspath $(TABLES))'
+	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench halconv_schedule_space
 	PYTHONPATH=bench $(BIN)/python -m halconv_bench --build $(bench_dir) --suite $(suite_file) --ops '$(OPS)' --targets '$(TARGETS)' \
 	  --threads '$(THREADS)' $(if $(BATCH),--batch $(BATCH)) --layers '$(LAYERS)' $(if $(PEERS),--peers '$(PEERS)') \
-	  --precision $(PRECISION) --seconds $(SECONDS) --out $(OUT)
+	  --precision $(PRECISION) --seconds $(SECONDS) --tables $(TABLES) --out $(OUT)
+
+tune:
+	$(if $(suite_file),,$(error SUITE is "$(SUITE)", expected a file or one of $(basename $(notdir $(wildcard bench/suites/*.txt)))))
+	$(BOOTSTRAP) bench
+	$(CMAKE) --preset bench -B build/tune '-DHALCONV_TARGETS=$(TARGET)'
+	$(CMAKE) --build build/tune -j $(JOBS) --target halconv_generate halconv_schedule_space halconv_measure_kernel
+	PYTHONPATH=bench $(BIN)/python -m halconv_tune --build build/tune --work build/tune/$(TARGET) --suite $(suite_file) --ops '$(OPS)' \
+	  --target $(TARGET) --threads $(firstword $(THREADS)) $(if $(BATCH),--batch $(BATCH)) --budget $(BUDGET) $(if $(TABLE),--table $(TABLE))
 
 peers:
 	$(BOOTSTRAP) peers

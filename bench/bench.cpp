@@ -1,7 +1,7 @@
 /// Measures the linked kernels of one target on the problems of suites, in turns with the peers. Prints a line of JSON
 /// for each event; halconv_bench/ (Python) runs it and shows them.
 ///
-///     {"event": "context", ...}   once, first: the machine, the peers, how many rows will follow
+///     {"event": "context", ...}   once, first: the peers, the memory, how many rows will follow
 ///     {"event": "start", ...}     before each row
 ///     {"event": "row", ...}       row_json.h
 ///     {"event": "error", ...}     in place of a row: results disagree, or the kernel fails
@@ -18,7 +18,6 @@
 #include "agreement.h"
 #include "bandwidth.h"
 #include "cache_eviction.h"
-#include "cpu_model.h"
 #include "measurement.h"
 #include "peer.h"
 #include "row_json.h"
@@ -102,8 +101,7 @@ void print_context(const Options &options, const std::vector<Peer> &chosen, cons
   nlohmann::json names = nlohmann::json::array();
   for (const Peer &peer : chosen) names.push_back(peer.name);
   const CacheSizes caches = cache_sizes();
-  print("context", {{"cpu_model", cpu_model()},
-                    {"target", options.target},
+  print("context", {{"target", options.target},
                     {"threads", options.threads},
                     {"peers", names},
                     {"rows", rows},

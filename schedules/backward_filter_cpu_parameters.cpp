@@ -4,6 +4,7 @@
 
 #include "ceil_divide.h"
 #include "cpu_machine.h"
+#include "splits.h"
 #include "tuned_table.h"
 
 namespace halconv::schedules {
@@ -39,6 +40,28 @@ double estimate(const CpuMachine &machine, const Conv2dProblem &p, const Backwar
   const double chains = std::min(1.0, fmas / (1.5 * machine.fma_latency * machine.fmas_per_cycle));
   const double ports = std::min(1.0, fmas * machine.loads_per_cycle / (loads * machine.fmas_per_cycle));
   return useful * chains * ports * (1 - 0.05 * static_cast<double>(loads) / fmas);
+}
+
+/// The register tiles of greatest estimated share, best first.
+std::vector<BackwardFilterCpuParameters> best_tiles(const CpuMachine &machine, const Conv2dProblem &p, size_t count) {
+  std::vector<std::pair<double, BackwardFilterCpuParameters>> tiles;
+  for (int columns = 1; columns <= std::min<int64_t>(p.filter_width, machine.registers); ++columns) {
+    for (int vectors = 1; vectors <= 4; ++vectors) {
+      for (int channels = 1; channels <= std::min<int64_t>(8, p.in_channels); ++channels) {
+        BackwardFilterCpuParameters tile;
+        tile.vectors = vectors;
+        tile.channels = channels;
+        tile.columns = columns;
+        if (const double share = estimate(machine, p, tile); share > 0) tiles.emplace_back(share, tile);
+      }
+    }
+  }
+  std::stable_sort(tiles.begin(), tiles.end(), [](const auto &a, const auto &b) { return a.first > b.first; });
+  std::vector<BackwardFilterCpuParameters> best;
+  for (const auto &[share, tile] : tiles) {
+    if (best.size() < count) best.push_back(tile);
+  }
+  return best;
 }
 
 void choose_register_tile(const CpuMachine &machine, const Conv2dProblem &p, BackwardFilterCpuParameters *best) {
@@ -164,7 +187,63 @@ BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   return parameters;
 }
 
+ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
+  return {{"vectors", p.vectors},
+          {"channels", p.channels},
+          {"columns", p.columns},
+          {"rows", p.rows},
+          {"unroll", p.unroll},
+          {"blocks_per_task", p.blocks_per_task},
+          {"channels_per_task", p.channels_per_task},
+          {"filter_rows_per_task", p.filter_rows_per_task},
+          {"pixel_tasks", p.pixel_tasks}};
+}
+
+/// The ways to cut the work of one register tile into tasks: of the filter, so that they fit L2 twice or are the
+/// smallest, or of the pixels.
+void add_tasks(const CpuMachine &machine, const Conv2dProblem &problem, BackwardFilterCpuParameters p,
+               std::vector<ScheduleNumbers> *space) {
+  const int64_t block = p.vectors * machine.lanes;
+  const std::vector<int64_t> blocks = halved_splits(ceil_divide(problem.out_channels, block), 1);
+  const std::vector<int64_t> channels = halved_splits(problem.in_channels, p.channels);
+  for (const int64_t blocks_per_task : blocks) {
+    for (const int64_t channels_per_task : channels) {
+      p.blocks_per_task = static_cast<int>(blocks_per_task);
+      p.channels_per_task = static_cast<int>(channels_per_task);
+      const bool smallest = blocks_per_task == blocks.back() && channels_per_task == channels.back();
+      if (task_bytes(problem, p, block) <= 2 * machine.l2_bytes || smallest) space->push_back(numbers_of(p));
+    }
+  }
+  if (p.rows == 0 || std::max(problem.batch, problem.out_height) < kTasks) return;
+  p.blocks_per_task = static_cast<int>(blocks.front());
+  p.channels_per_task = static_cast<int>(channels.front());
+  p.pixel_tasks = kTasks;
+  space->push_back(numbers_of(p));
+}
+
 }  // namespace
+
+std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key) {
+  constexpr size_t kTiles = 16;
+  const CpuMachine machine = cpu_machine(key.target);
+  const Conv2dProblem problem = key.problem->group();
+  std::vector<int64_t> rows = halved_splits(problem.out_height, 1);
+  rows.push_back(0);
+  std::vector<ScheduleNumbers> space;
+  for (BackwardFilterCpuParameters p : best_tiles(machine, problem, kTiles)) {
+    for (const int64_t rows_of_tile : rows) {
+      p.rows = static_cast<int>(rows_of_tile);
+      for (p.unroll = 1; p.unroll <= 2; ++p.unroll) {
+        for (const int filter_rows : {0, 1}) {
+          if (filter_rows >= problem.filter_height) continue;
+          p.filter_rows_per_task = filter_rows;
+          add_tasks(machine, problem, p, &space);
+        }
+      }
+    }
+  }
+  return space;
+}
 
 BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key) {
   BackwardFilterCpuParameters p = estimate_parameters(key);

@@ -22,6 +22,9 @@ struct BackwardFilterCpuParameters {
 /// The tuned row where there is one, else the heuristic's choice.
 BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key);
 
+/// Numbers worth trying for a specialised kernel (schedule_space.h).
+std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key);
+
 }  // namespace halconv::schedules
 
 #endif  // HALCONV_SCHEDULES_BACKWARD_FILTER_CPU_PARAMETERS_H_

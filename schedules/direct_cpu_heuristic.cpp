@@ -6,6 +6,7 @@
 #include "ceil_divide.h"
 #include "cpu_machine.h"
 #include "direct_cpu_parameters.h"
+#include "splits.h"
 
 namespace halconv::schedules {
 namespace {
@@ -163,7 +164,69 @@ DirectCpuParameters generic_parameters(const CpuMachine &machine) {
   return p;
 }
 
+/// The tiles of least estimated time, best first.
+std::vector<Tile> best_tiles(const CpuMachine &machine, const DirectShape &s, size_t count) {
+  std::vector<std::pair<double, Tile>> tiles;
+  for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_divide(s.result_channels, machine.lanes)); ++vectors) {
+    for (int64_t height = 1; height <= std::min<int64_t>(4, s.rows); ++height) {
+      for (int64_t width = 1; width <= s.columns; ++width) {
+        const Tile tile = {vectors, width, height};
+        if (!fits_registers(machine, tile)) break;
+        tiles.emplace_back(cycles(machine, s, tile), tile);
+      }
+    }
+  }
+  std::stable_sort(tiles.begin(), tiles.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::vector<Tile> best;
+  for (const auto &[time, tile] : tiles) {
+    if (best.size() < count) best.push_back(tile);
+  }
+  return best;
+}
+
+/// Channels summed per iteration: the divisors that a loop's overhead can want.
+std::vector<int64_t> unroll_factors(const DirectShape &s) {
+  std::vector<int64_t> factors;
+  for (int64_t unroll = 1; unroll <= 4; ++unroll) {
+    if (s.reduced_channels % unroll == 0) factors.push_back(unroll);
+  }
+  return factors;
+}
+
+/// Whether the rows of the image that a task reads fit L2 twice, or the task is the smallest.
+bool fits_cache(const CpuMachine &machine, const DirectShape &s, const Tile &tile, int64_t rows) {
+  const int64_t bytes = pixels_read(rows, s.stride_rows, s.tap_rows) *
+                        pixels_read(s.columns, s.stride_columns, s.tap_columns) * s.reduced_channels * 4;
+  return bytes <= 2 * machine.l2_bytes || rows <= tile.height;
+}
+
 }  // namespace
+
+std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key) {
+  constexpr size_t kTiles = 24;
+  const CpuMachine machine = cpu_machine(key.target);
+  const DirectShape s = direct_shape(key);
+  std::vector<ScheduleNumbers> space;
+  const auto add = [&](const Tile &tile, int64_t unroll, int64_t rows, int64_t blocks) {
+    const auto number = [](int64_t value) { return static_cast<int>(value); };
+    space.push_back({{"vectors", number(tile.vectors)},
+                     {"width", number(tile.width)},
+                     {"height", number(tile.height)},
+                     {"unroll", number(unroll)},
+                     {"rows_per_task", number(rows)},
+                     {"blocks_per_task", number(blocks)}});
+  };
+  for (const Tile &tile : best_tiles(machine, s, kTiles)) {
+    const int64_t all_blocks = ceil_divide(s.result_channels, tile.vectors * machine.lanes);
+    for (const int64_t unroll : unroll_factors(s)) {
+      for (const int64_t rows : halved_splits(s.rows, tile.height)) {
+        if (!fits_cache(machine, s, tile, rows)) continue;
+        for (const int64_t blocks : halved_splits(all_blocks, 1)) add(tile, unroll, rows, blocks);
+      }
+    }
+  }
+  return space;
+}
 
 DirectCpuParameters estimate_direct_cpu_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target);

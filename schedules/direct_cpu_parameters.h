@@ -34,6 +34,9 @@ DirectCpuParameters direct_cpu_parameters(const KernelKey &key);
 /// The heuristic's choice: the numbers of least estimated time.
 DirectCpuParameters estimate_direct_cpu_parameters(const KernelKey &key);
 
+/// Numbers worth trying for a specialised kernel (schedule_space.h).
+std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key);
+
 }  // namespace halconv::schedules
 
 #endif  // HALCONV_SCHEDULES_DIRECT_CPU_PARAMETERS_H_

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "Halide.h"
@@ -12,12 +13,16 @@
 
 namespace halconv::schedules {
 
+/// A schedule's numbers by their names in a tuned row.
+using ScheduleNumbers = std::vector<std::pair<std::string, int>>;
+
 /// Which kernel is asked for.
 struct KernelKey {
   std::string operation;                 ///< "conv2d_forward", ...
   std::optional<Conv2dProblem> problem;  ///< nothing: generic
   Halide::Target target;
-  std::string table;  ///< file of tuned rows; empty: heuristic only
+  std::string table;                   ///< file of tuned rows; empty: heuristic only
+  ScheduleNumbers *numbers = nullptr;  ///< where to tell the numbers that the schedule runs with; null: nowhere
 };
 
 inline constexpr int kPureDefinition = -1;

@@ -45,9 +45,9 @@ std::pair<std::string, int> parse_pair(const std::string &location, const std::s
   fail_at(location, "\"" + text + "\", expected name=integer");
 }
 
-/// The row in `line` if it is that of `generator` and `problem`; every line is checked, so that a bad one does not wait
-/// for its own kernel to be noticed.
-std::optional<TunedRow> parse_row(const std::string &location, const std::string &line, const std::string &generator,
+/// The row in `line` if it is that of the key, whose problem is spelled `problem`; every line is checked, so that a bad
+/// one does not wait for its own kernel to be noticed.
+std::optional<TunedRow> parse_row(const std::string &location, const std::string &line, const KernelKey &key,
                                   const std::string &problem) {
   std::istringstream words(line.substr(0, line.find('#')));
   std::string row_generator, row_problem, word;
@@ -63,8 +63,8 @@ std::optional<TunedRow> parse_row(const std::string &location, const std::string
     if (!values.insert(pair).second) fail_at(location, "\"" + pair.first + "\" is given twice");
   }
   if (values.empty()) fail_at(location, "no numbers after the problem, expected name=integer");
-  if (row_generator != generator || row_problem != problem) return std::nullopt;
-  return TunedRow(location, std::move(values));
+  if (row_generator != key.operation || row_problem != problem) return std::nullopt;
+  return TunedRow(location, std::move(values), key.numbers);
 }
 
 }  // namespace
@@ -72,12 +72,16 @@ std::optional<TunedRow> parse_row(const std::string &location, const std::string
 void TunedRow::read(const std::string &name, int least, int most, int *value) {
   known_names_.append(known_names_.empty() ? "" : ", ").append(name);
   const auto found = values_.find(name);
-  if (found == values_.end()) return;
+  if (found == values_.end()) {
+    if (numbers_ != nullptr) numbers_->emplace_back(name, *value);
+    return;
+  }
   if (found->second < least || found->second > most) {
     fail(name + " is " + std::to_string(found->second) + ", expected " + std::to_string(least) + " to " +
          std::to_string(most));
   }
   *value = found->second;
+  if (numbers_ != nullptr) numbers_->emplace_back(name, *value);
   values_.erase(found);
 }
 
@@ -88,17 +92,20 @@ void TunedRow::check_all_read() const {
 void TunedRow::fail(const std::string &message) const { fail_at(location_, message); }
 
 std::optional<TunedRow> find_tuned_row(const KernelKey &key) {
-  if (key.table.empty()) return std::nullopt;
+  std::optional<TunedRow> row;
+  if (key.numbers != nullptr) row = TunedRow("the heuristic", {}, key.numbers);
+  if (key.table.empty()) return row;
   std::ifstream file(key.table);
   if (!file) throw Halide::CompileError("table=" + key.table + ": cannot be read, expected a file of tuned rows");
   const std::string problem = key.problem ? to_string(*key.problem) : "generic";
-  std::optional<TunedRow> row;
+  bool is_found = false;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     const std::string location = key.table + ":" + std::to_string(number);
-    std::optional<TunedRow> candidate = parse_row(location, line, key.operation, problem);
+    std::optional<TunedRow> candidate = parse_row(location, line, key, problem);
     if (!candidate) continue;
-    if (row) candidate->fail("a second row for " + key.operation + " " + problem);
+    if (is_found) candidate->fail("a second row for " + key.operation + " " + problem);
+    is_found = true;
     row = std::move(candidate);
   }
   return row;

@@ -20,8 +20,9 @@ namespace halconv::schedules {
 /// The numbers of one kernel. All errors are Halide::CompileError with file:line.
 class TunedRow {
  public:
-  TunedRow(std::string location, std::map<std::string, int> values)
-      : location_(std::move(location)), values_(std::move(values)) {}
+  /// `numbers` is told every number that is read, null: nobody.
+  TunedRow(std::string location, std::map<std::string, int> values, ScheduleNumbers *numbers = nullptr)
+      : location_(std::move(location)), values_(std::move(values)), numbers_(numbers) {}
 
   /// Sets `*value` to the number called `name` where the row has it; it must lie in [least, most].
   void read(const std::string &name, int least, int most, int *value);
@@ -35,10 +36,12 @@ class TunedRow {
   std::string location_;
   std::map<std::string, int> values_;
   std::string known_names_;
+  ScheduleNumbers *numbers_;
 };
 
-/// The row of `key` in its table, or nothing if it names no table or the table has no such row. Throws
-/// Halide::CompileError if the table cannot be read, has a malformed line, or the row twice.
+/// The row of `key` in its table, or nothing if it names no table or the table has no such row; an empty row then, if
+/// the key wants to be told the numbers. Throws Halide::CompileError if the table cannot be read, has a malformed line,
+/// or the row twice.
 std::optional<TunedRow> find_tuned_row(const KernelKey &key);
 
 }  // namespace halconv::schedules

@@ -4,9 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import google_benchmark, runner
+from . import google_benchmark, machine, runner
 from .row import PEERS, Row, doubt_slow_clocks
 from .terminal import Terminal
+
+SHIPPED = Path(__file__).parents[2] / "schedules" / "tuned"
 
 
 def numbers(text):
@@ -29,6 +31,7 @@ def parse_arguments():
     parser.add_argument("--peers", type=words, help=f"some of {', '.join(PEERS)}; all that are built in")
     parser.add_argument("--precision", type=float, default=0.04, help="width of the ratios' 95 %% interval to reach")
     parser.add_argument("--seconds", type=float, default=4, help="the longest to try that for each row")
+    parser.add_argument("--tables", type=Path, default=SHIPPED, help="folder of the tuned rows that the kernels have")
     parser.add_argument("--out", type=Path, required=True, help="folder for bench.json")
     arguments = parser.parse_args()
     if unknown := set(arguments.peers or []) - set(PEERS):
@@ -64,7 +67,7 @@ class Bench:
             self.context = context
             self.terminal = Terminal(context["peers"])
             self.terminal.progress.start()
-            self.terminal.console.print(context["cpu_model"])
+            self.terminal.console.print(machine.cpu_model())
             self.terminal.explain([name for name in self.wanted if name not in context["peers"]])
             total = context["rows"] * len(self.processes)
             self.task = self.terminal.progress.add_task("", total=total)
@@ -80,7 +83,7 @@ class Bench:
             self.terminal.error(event)
             self.terminal.progress.advance(self.task)
         else:
-            self.rows.append(Row(event, self.context["cpu_model"]))
+            self.rows.append(Row(event, machine.cpu_model()))
             self.terminal.row(self.rows[-1])
             self.terminal.progress.advance(self.task)
 
@@ -104,6 +107,9 @@ def main():
         bench.errors += 1
     if bench.rows:
         doubt_slow_clocks(bench.rows)
+        schedules = runner.schedules(arguments.build, [row.kernel for row in bench.rows], arguments.tables)
+        for row in bench.rows:
+            row.event["schedule"] = schedules[row.kernel]
         bench.terminal.summary(bench.rows)
         arguments.out.mkdir(parents=True, exist_ok=True)
         google_benchmark.write(arguments.out / "bench.json", bench.rows, bench.context)

@@ -4,6 +4,8 @@ import json
 import os
 from datetime import datetime
 
+from .machine import cpu_model
+
 
 def counters(row):
     """Numbers beside the entry's times."""
@@ -46,6 +48,7 @@ def labels(row):
         "op": row.operation,
         "target": row.target,
         "algorithm": row.algorithm,
+        "schedule": row.schedule,
         "roof": row.roof["name"],
         "cpu_model": row.cpu_model,
         "doubts": "; ".join(row.doubts),
@@ -55,7 +58,7 @@ def labels(row):
 
 def entry(row, index):
     shown = labels(row)
-    label = " ".join(f'{name}="{shown[name]}"' for name in ("layer", "op", "target", "algorithm", "cpu_model"))
+    label = " ".join(f'{name}="{shown[name]}"' for name in ("layer", "op", "target", "algorithm", "schedule", "cpu_model"))
     return {
         "name": row.name,
         "family_index": index,
@@ -87,7 +90,7 @@ def document(rows, context):
             "caches": cache_list(context["caches"]),
             "load_avg": list(os.getloadavg()),
             "library_build_type": "release",
-            "cpu_model": context["cpu_model"],
+            "cpu_model": cpu_model(),
             "eviction_bytes": context["eviction_bytes"],
             "bandwidths": context["bandwidths"],
         },

@@ -1,4 +1,4 @@
-"""The cores that a measurement runs on."""
+"""The machine that a measurement runs on."""
 
 import os
 from pathlib import Path
@@ -20,3 +20,11 @@ def cpus_for(threads):
     """The first `threads` of them; all CPUs, with a warning by the caller, where there are not as many cores."""
     cpus = one_cpu_per_core()
     return cpus[:threads] if len(cpus) >= threads else sorted(os.sched_getaffinity(0))
+
+
+def cpu_model():
+    """The model's name, with family and model numbers, since virtual machines hide the name's rest."""
+    first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    fields = dict(map(str.strip, line.split(":", 1)) for line in first.splitlines() if ":" in line)
+    name = fields.get("model name", "unknown CPU")
+    return f"{name} (family {fields.get('cpu family', '?')}, model {fields.get('model', '?')})"

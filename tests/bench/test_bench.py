@@ -30,6 +30,7 @@ def test_rows_are_named_as_kernels_and_have_google_benchmarks_fields(build, tmp_
         kernel, threads = row["name"].split("/threads:")
         assert kernel.startswith(f"conv2d_{row['op']}__") and kernel.endswith("__x86_64")
         assert row["run_type"] == "iteration" and row["time_unit"] == "ns" and row["threads"] == int(threads)
+        assert row["schedule"].startswith("vectors=")
         assert row["gflops"] > 0 and 0 < row["peak_share"] < 1.5 and 0 < row["roof_share"] < 1.5
         assert row["roof_share_inside"] <= row["roof_share"]
         assert ("scaling" in row) == (row["threads"] > 1)

@@ -1,0 +1,49 @@
+#include "schedule_space.h"
+
+#include "backward_filter_cpu_parameters.h"
+#include "direct_cpu_parameters.h"
+#include "few_channels_cpu.h"
+#include "halconv/kernel_name.h"
+
+namespace halconv::schedules {
+namespace {
+
+/// A family of schedules with numbers.
+struct Family {
+  void (*read)(const KernelKey &key);  ///< its parameters, which tells key.numbers
+  std::vector<ScheduleNumbers> (*space)(const KernelKey &key);
+};
+
+template <auto parameters>
+void read(const KernelKey &key) {
+  static_cast<void>(parameters(key));
+}
+
+std::optional<Family> find_family(const KernelKey &key) {
+  if (key.target.has_gpu_feature() || has_few_channels(key)) return std::nullopt;
+  if (key.operation == kForward || key.operation == kBackwardInput) {
+    return Family{read<direct_cpu_parameters>, direct_cpu_space};
+  }
+  if (key.operation == kBackwardFilter) return Family{read<backward_filter_cpu_parameters>, backward_filter_cpu_space};
+  return std::nullopt;
+}
+
+}  // namespace
+
+ScheduleNumbers schedule_numbers(const KernelKey &key) {
+  const std::optional<Family> family = find_family(key);
+  if (!family) return {};
+  ScheduleNumbers numbers;
+  KernelKey telling = key;
+  telling.numbers = &numbers;
+  family->read(telling);
+  return numbers;
+}
+
+std::vector<ScheduleNumbers> schedule_space(const KernelKey &key) {
+  const std::optional<Family> family = find_family(key);
+  if (!family || !key.problem) return {};
+  return family->space(key);
+}
+
+}  // namespace halconv::schedules

@@ -1,0 +1,26 @@
+/// Ways to cut an extent into parts.
+#ifndef HALCONV_SCHEDULES_SPLITS_H_
+#define HALCONV_SCHEDULES_SPLITS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ceil_divide.h"
+
+namespace halconv::schedules {
+
+/// Sizes of the parts when `extent` is cut into 1, 2, 4, ... parts as equal as they can be, each a multiple of
+/// `multiple`; every size once, the largest first.
+inline std::vector<int64_t> halved_splits(int64_t extent, int64_t multiple) {
+  const int64_t units = ceil_divide(extent, multiple);
+  std::vector<int64_t> sizes;
+  for (int64_t parts = 1;; parts *= 2) {
+    const int64_t size = ceil_divide(units, parts) * multiple;
+    if (sizes.empty() || size != sizes.back()) sizes.push_back(size);
+    if (parts >= units) return sizes;
+  }
+}
+
+}  // namespace halconv::schedules
+
+#endif  // HALCONV_SCHEDULES_SPLITS_H_
