@@ -29,7 +29,7 @@ space := $(empty) $(empty)
 listed = $(subst $(space),;,$(strip $(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench tune peers format format-check clean
+.PHONY: help demo test bench tune peers tensorflow format format-check clean
 
 help:
 	@echo 'make demo          compiles kernels for this machine, shows that all gradients agree, trains a network on digits'
@@ -40,6 +40,7 @@ help:
 	@echo 'make tune          searches schedules for a suite: SUITE=, TARGET=avx2, OPS=, BATCH=, BUDGET=30m, TABLE=FILE to improve;'
 	@echo '                   it can be stopped at any time, and goes on from there'
 	@echo 'make peers         fetches what make bench compares with: oneDNN, OpenBLAS; without it the bench says what is missing'
+	@echo 'make tensorflow    compares the Python module with TensorFlow itself, results and errors'
 	@echo 'make format        formats the C++ sources; format-check only checks'
 	@echo 'make clean         removes build/; the dependencies stay in .deps/'
 	@echo 'JOBS=N             at most N compilations at once (all cores)'
@@ -86,6 +87,13 @@ tune:
 
 peers:
 	$(BOOTSTRAP) peers
+
+tensorflow:
+	$(BOOTSTRAP) demo
+	$(BOOTSTRAP) tensorflow
+	$(CMAKE) --preset demo
+	$(CMAKE) --build --preset demo -j $(JOBS) --target halconv_python
+	PYTHONPATH=build/demo/python $(BIN)/python -m pytest -p no:cacheprovider python/tests/test_tensorflow.py
 
 sources = $$(find bench examples generators python runtime schedules tests tools -name '*.cpp' -o -name '*.h' -o -name '*.hpp')
 

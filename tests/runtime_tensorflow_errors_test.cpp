@@ -171,11 +171,11 @@ std::vector<Case> attribute_order_cases() {
 std::vector<Case> forward_shape_cases() {
   return {
       {.name = "input_rank",
-       .words = "convolution input must be 4-dimensional: [8, 8, 4]",
+       .words = "convolution input must be 4-dimensional: [8,8,4]",
        .input = {8, 8, 4},
        .filter = {3}},
       {.name = "filter_rank",
-       .words = "convolution filter must be 4-dimensional: [3, 3, 4]",
+       .words = "convolution filter must be 4-dimensional: [3,3,4]",
        .input = {1, 8, 8, -4},
        .filter = {3, 3, 4}},
       {.name = "negative_extent", .words = "Dimension -8 must be >= 0", .input = {1, -8, 8, 4}, .filter = {3, 3, 0, 4}},

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bootstrap.sh COMMAND: fetches what COMMAND (demo, test, bench, peers, lint) needs, from the lists beside this file, into .deps/.
+# bootstrap.sh COMMAND: fetches what COMMAND (demo, test, bench, peers, tensorflow, lint) needs, from the lists beside this file, into .deps/.
 #
 # Python packages go into .deps/venv. Debian packages are installed where this user may, else unpacked into .deps/debian.
 # .deps/paths.cmake tells CMake where everything is. What is there already is left alone: a second run needs no network.
@@ -9,7 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 deps=$(cd "$here/../.." && pwd)/.deps
 venv=$deps/venv
 debian=$deps/debian
-command=${1:?usage: bootstrap.sh demo|test|bench|peers|lint}
+command=${1:?usage: bootstrap.sh demo|test|bench|peers|tensorflow|lint}
 
 fail() {
   printf 'bootstrap: %s\n' "$*" >&2
@@ -118,7 +118,7 @@ END
   fi
 }
 
-[ -n "$(entries python.txt)" ] || fail "nothing is known of \"$command\", expected demo, test, bench, peers or lint"
+[ -n "$(entries python.txt)" ] || fail "nothing is known of \"$command\", expected demo, test, bench, peers, tensorflow or lint"
 mkdir -p "$deps/stamps"
 stamp=$deps/stamps/$command
 state=$(cat "$here"/* | cksum)

@@ -99,13 +99,10 @@ def _input_gradient(name, summary):
         target=None,
         threads=0,
     ):
-        return compute(
-            sizes("Conv2DBackpropInput: input_sizes", input_sizes),
-            _array("filter", filter),
-            _array("out_backprop", out_backprop),
-            _attributes(strides, padding, data_format, dilations),
-            _halconv.Execution(target, threads),
-        )
+        attributes = _attributes(strides, padding, data_format, dilations)
+        input_sizes = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
+        filter, out_backprop = _array("filter", filter), _array("out_backprop", out_backprop)
+        return compute(input_sizes, filter, out_backprop, attributes, _halconv.Execution(target, threads))
 
     compute = getattr(_halconv, name)
     gradient.__name__ = gradient.__qualname__ = name
@@ -129,13 +126,10 @@ def _filter_gradient(name, summary):
         target=None,
         threads=0,
     ):
-        return compute(
-            _array("input", input),
-            sizes("Conv2DCustomBackpropFilter: filter_sizes", filter_sizes),
-            _array("out_backprop", out_backprop),
-            _attributes(strides, padding, data_format, dilations),
-            _halconv.Execution(target, threads),
-        )
+        attributes = _attributes(strides, padding, data_format, dilations)
+        filter_sizes = sizes("Conv2DCustomBackpropFilter: filter_sizes", filter_sizes)
+        input, out_backprop = _array("input", input), _array("out_backprop", out_backprop)
+        return compute(input, filter_sizes, out_backprop, attributes, _halconv.Execution(target, threads))
 
     compute = getattr(_halconv, name)
     gradient.__name__ = gradient.__qualname__ = name
@@ -182,10 +176,6 @@ def conv2d_transpose(
     `output_shape` has to be one that conv2d turns into the input's shape; [h, w] stands for [n, h, w, c].
     """
     attributes = _attributes(strides, padding, data_format, dilations)
-    return _halconv.conv2d_transpose(
-        sizes("Conv2DBackpropInput: input_sizes", output_shape),
-        _array("filters", filters),
-        _array("input", input),
-        attributes,
-        _halconv.Execution(target, threads),
-    )
+    output_shape = sizes("Conv2DBackpropInput: input_sizes", output_shape)
+    filters, input = _array("filters", filters), _array("input", input)
+    return _halconv.conv2d_transpose(output_shape, filters, input, attributes, _halconv.Execution(target, threads))

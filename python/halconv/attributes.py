@@ -76,8 +76,7 @@ def check_data_format(data_format):
         )
     if data_format not in ("NHWC", None):
         raise ValueError(
-            f"Value for attr 'data_format' of \"{data_format}\" is not in the list of allowed values: "
-            '"NHWC", "NCHW"'
+            f"Value for attr 'data_format' of \"{data_format}\" is not in the list of allowed values: " '"NHWC", "NCHW"'
         )
 
 

@@ -20,7 +20,7 @@ class Conv2dGeometry(NamedTuple):
 
 def _check_rank(name, shape):
     if len(shape) != 4:
-        raise ValueError(f"{name} must be 4-dimensional: {list(shape)}")
+        raise ValueError(f"{name} must be 4-dimensional: {list(shape)}".replace(", ", ","))
 
 
 def _check_extents(**shapes):
@@ -125,7 +125,7 @@ def check_groups(filter_shape, geometry):
 
 
 def resolve_input_sizes(input_sizes, filter_shape, out_backprop_shape):
-    """input_sizes as [n, h, w, c]: its 4 values, or its height and width with out_backprop's batch, filter's channels."""
+    """input_sizes as [n, h, w, c]: its 4 values, or its 2 with out_backprop's batch and the filter's channels."""
     if len(input_sizes) == 4:
         return tuple(input_sizes)
     if len(input_sizes) != 2:

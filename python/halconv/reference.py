@@ -65,9 +65,7 @@ def conv2d_backprop_input(
     filter, out_backprop = np.asarray(filter, np.float64), np.asarray(out_backprop, np.float64)
     input_shape = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
     input_shape = resolve_input_sizes(input_shape, filter.shape, out_backprop.shape)
-    geometry = gradient_geometry(
-        "Conv2DCustomBackpropInput", input_shape, filter.shape, out_backprop.shape, attributes
-    )
+    geometry = gradient_geometry("Conv2DCustomBackpropInput", input_shape, filter.shape, out_backprop.shape, attributes)
     if filter.size == 0 or out_backprop.size == 0:
         return np.zeros(input_shape)
     batch, height, width, channels = input_shape

@@ -2,8 +2,8 @@
 
 Each function takes the `conv2d` (or `conv2d_transpose`) it is built on as its first argument: halconv's or the
 reference's, or anyone's with TensorFlow's signature. The rest is NumPy that moves elements and never computes with
-them. All hold for any stride, padding, dilation, batch and channel count and any groups; shapes and the other arguments are those of
-`reference`.
+them. All hold for any stride, padding, dilation, batch and channel count and any groups; shapes and the other
+arguments are those of `reference`.
 
 With d_out [n, p, q, k] and w [r, s, c, k], at stride 1 and without dilation:
 

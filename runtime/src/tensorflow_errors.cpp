@@ -14,6 +14,13 @@ std::string list_text(const halconv_int_list &list) {
   return shape_text(list.values, std::clamp(list.count, 0, HALCONV_MAX_RANK));
 }
 
+/// A shape as TensorFlow writes it: "[8,8,4]".
+std::string debug_string(const int64_t *shape, int32_t rank) {
+  std::string text = shape_text(shape, rank);
+  std::erase(text, ' ');
+  return text;
+}
+
 /// What the messages of TensorFlow's gradients on a CPU begin with.
 const char *label(std::string_view operation) {
   if (operation == kForward) return "";
@@ -105,7 +112,7 @@ Status rank(std::string_view operation, const char *role, const char *argument, 
   return error_status(HALCONV_INVALID_ARGUMENT,
                       "%s%s%s must be 4-dimensional%s%s (%s has rank %" PRId32 ", expected 4)", label(operation),
                       is_forward ? "convolution " : "", role, is_shown ? ": " : "",
-                      is_shown ? shape_text(shape, rank).c_str() : "", argument, rank);
+                      is_shown ? debug_string(shape, rank).c_str() : "", argument, rank);
 }
 
 Status negative_extent(const char *argument, int32_t dimension, int64_t value) {
