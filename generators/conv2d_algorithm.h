@@ -98,6 +98,25 @@ inline Convolution backward_input(Halide::Func d_dst_padded, Halide::Func filter
   return {.padded = d_dst_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 
+/// sum(c, x, y, n, g) = sum over k, s, r of filter(c, k, s, r, g) * d_dst(k, u, v, n, g), where
+///   stride_width u = x + pad_left - dilation_width s
+///   stride_height v = y + pad_top - dilation_height r
+/// and taps for which u or v is not whole do not count: backward_input's phases all at once, for schedules that resolve
+/// the remainders by unrolling. `d_dst_padded` starts at 0; `taps` spans k, s, r and is restricted.
+inline Convolution backward_input_all_phases(Halide::Func d_dst_padded, Halide::Func filter, Halide::RDom taps,
+                                             Geometry geometry) {
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
+  const auto column = [&](Halide::Expr tap) { return x + geometry.pad_left - tap * geometry.dilation_width; };
+  const auto row = [&](Halide::Expr tap) { return y + geometry.pad_top - tap * geometry.dilation_height; };
+  Halide::Func patches("patches"), sum("sum");
+  patches(k, x, y, n, s, r, g) =
+      d_dst_padded(k, column(s) / geometry.stride_width, row(r) / geometry.stride_height, n, g);
+  taps.where(column(taps.y) % geometry.stride_width == 0 && row(taps.z) % geometry.stride_height == 0);
+  sum(c, x, y, n, g) = 0.0f;
+  sum(c, x, y, n, g) += filter(c, taps.x, taps.y, taps.z, g) * patches(taps.x, x, y, n, taps.y, taps.z, g);
+  return {.padded = d_dst_padded, .sum = sum, .reduction = taps, .patches = patches};
+}
+
 /// A sum over pixels with the stages that a schedule places.
 struct FilterGradient {
   Halide::Func src_padded, d_dst_padded;  ///< the images that the sum reads, zeros around them

@@ -2,6 +2,9 @@
 
 #include "backward_filter_cpu.h"
 #include "backward_filter_gpu.h"
+#include "depthwise_backward_filter_cpu.h"
+#include "depthwise_cpu.h"
+#include "depthwise_gpu.h"
 #include "direct_cpu.h"
 #include "direct_gpu.h"
 #include "few_channels_cpu.h"
@@ -32,6 +35,23 @@ void schedule_backward_filter(const KernelKey &key, Halide::Func result, const g
     schedule_backward_filter_gpu(key, result, gradient);
   } else {
     schedule_backward_filter_cpu(key, result, gradient);
+  }
+}
+
+void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution) {
+  if (key.target.has_gpu_feature()) {
+    schedule_depthwise_gpu(key, result, convolution);
+  } else {
+    schedule_depthwise_cpu(key, result, convolution);
+  }
+}
+
+void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func result,
+                                        const generators::FilterGradient &gradient) {
+  if (key.target.has_gpu_feature()) {
+    schedule_depthwise_backward_filter_gpu(key, result, gradient);
+  } else {
+    schedule_depthwise_backward_filter_cpu(key, result, gradient);
   }
 }
 

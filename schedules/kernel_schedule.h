@@ -49,6 +49,13 @@ void schedule_direct(const KernelKey &key, Halide::Func result, const std::vecto
 /// Schedules backward_filter: a register tile of the filter accumulates over pixels.
 void schedule_backward_filter(const KernelKey &key, Halide::Func result, const generators::FilterGradient &gradient);
 
+/// Schedules depthwise forward and backward_input: vectors of channels, each pixel's sum in a register.
+void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution);
+
+/// Schedules depthwise backward_filter: vectors of channels, the sums of a tile of taps in registers.
+void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func result,
+                                        const generators::FilterGradient &gradient);
+
 /// Schedules reorder_filter_*, a copy; `contiguous` is the dimension of `packed` along which the filter has stride 1.
 void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous);
 

@@ -191,7 +191,7 @@ TEST_F(DispatchTest, RefusesAnUnknownTargetOfTheEnvironment) {
 TEST_F(DispatchTest, PrefersTheKernelOfTheProblem) {
   int checked = 0;
   for (const KernelName &kernel : linked_kernels()) {
-    if (!kernel.problem || !kernel.algorithm.empty() || !unavailable_reason(kernel.target).empty()) continue;
+    if (!kernel.problem || !unavailable_reason(kernel.target).empty()) continue;
     halconv_execution execution{};
     execution.target = kernel.target.c_str();
     EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution)), to_string(kernel));
@@ -203,6 +203,24 @@ TEST_F(DispatchTest, PrefersTheKernelOfTheProblem) {
     ++checked;
   }
   EXPECT_GT(checked, 0) << "no library holds a kernel of one problem";
+}
+
+TEST_F(DispatchTest, TakesDepthwiseKernelsForGroupsOfOneInputChannel) {
+  for (const halconv_operation operation : {HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER}) {
+    const auto algorithm = [&](const char *problem) { return chosen(operation, parse_problem(problem), {}).algorithm; };
+    EXPECT_EQ(algorithm("g6mb1ic6ih9oc12kh3"), kDepthwise);
+    EXPECT_EQ(algorithm("g3mb1ic6ih9oc12kh3"), "");
+    EXPECT_EQ(algorithm("g1mb1ic1ih9oc12kh3"), "") << "a single channel fills no vector";
+  }
+}
+
+TEST_F(DispatchTest, SaysWhyADepthwiseKernelIsNotTaken) {
+  const std::string text = explanation(HALCONV_FORWARD, parse_problem("g3mb1ic6ih9oc12kh3"));
+  EXPECT_TRUE(contains(text, "algorithm depthwise is for groups of one input channel each: g is 3, ic 6")) << text;
+  const std::string name = "conv2d_forward_depthwise__generic__f32__" + best_cpu_target();
+  halconv_execution execution{};
+  execution.kernel = name.c_str();
+  EXPECT_EQ(try_create(execution).code, HALCONV_NOT_FOUND);
 }
 
 TEST_F(DispatchTest, RefusesAKernelOfAnotherProblem) {

@@ -3,11 +3,15 @@ cmake_minimum_required(VERSION 3.28)
 file(REMOVE_RECURSE ${work})
 file(MAKE_DIRECTORY ${work})
 
-# Generates a kernel from a table of that text; checks that it fails with the message and writes nothing.
+# Generates a kernel, of conv2d_forward unless another generator is named, from a table of that text; checks that it fails with the message and writes nothing.
 function(expect_failure table_text parameters message)
+  set(generator conv2d_forward)
+  if(ARGN)
+    set(generator ${ARGN})
+  endif()
   file(WRITE ${work}/table.txt "${table_text}")
   execute_process(
-    COMMAND ${generate} -g conv2d_forward -f kernel -o . -e object target=x86-64-linux-no_runtime-user_context ${parameters}
+    COMMAND ${generate} -g ${generator} -f kernel -o . -e object target=x86-64-linux-no_runtime-user_context ${parameters}
     WORKING_DIRECTORY ${work} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(status EQUAL 0 OR EXISTS ${work}/kernel.o)
     message(SEND_ERROR "${parameters}, table \"${table_text}\": generated a kernel")
@@ -24,6 +28,7 @@ set(tuned ${problem} table=table.txt)
 
 expect_failure("" problem=mb1ic8ox4 "problem=mb1ic8ox4:7: unknown field \"ox\"")
 expect_failure("" problem=mb1ic8oc8kh3 "\"ih\" is missing")
+expect_failure("" problem=g2mb1ic8oc8ih9kh3 "g is 2, expected ic, and more than 1" conv2d_forward_depthwise)
 expect_failure("" "${problem};table=nowhere.txt" "table=nowhere.txt: cannot be read")
 expect_failure("# comment\nconv2d_sideways generic width=1" "${tuned}"
   "table.txt:2: \"conv2d_sideways\", expected an operation")

@@ -25,14 +25,15 @@ expect(0 "mb1ic8oc4ih7kh3\ng1mb1_ic8ih7_oc4oh5kh3\n" "${avx2}"
   "\navx2 conv2d_backward_input__generic__f32__avx2 conv2d_backward_input x86-64-linux[^ ]* generic\n"
   "\navx2 conv2d_backward_filter_autodiff__generic__f32__avx2 conv2d_backward_filter_autodiff x86-64-linux[^ ]*\n"
   "\navx2 reorder_filter_forward__generic__f32__avx2 ")
-# 3 x (specialised + generic), 2 by differentiation, 2 reorders.
+# 3 x (specialised + generic + generic depthwise), 2 by differentiation, 2 reorders.
 string(REGEX MATCHALL "\n" lines "${output}")
 list(LENGTH lines count)
-if(NOT count EQUAL 10)
-  message(SEND_ERROR "${count} kernels, expected 10:\n${output}")
+if(NOT count EQUAL 13)
+  message(SEND_ERROR "${count} kernels, expected 13:\n${output}")
 endif()
 expect(0 "mb1ic8oc4ih7kh3" "${avx2};--batch;16;--ops;forward" "^avx2 conv2d_forward__g1mb16_ic8oc4_")
 expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}" "^avx2 conv2d_forward__g4mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 ")
+expect(0 "g8mb1ic8oc16ih7kh3" "${avx2}" "^avx2 conv2d_forward_depthwise__g8mb1_ic8oc16_ih7oh5kh3sh1ph0__f32__avx2 ")
 
 expect(1 "# comment\nmb1ic8ox4ih7kh3" "${avx2}" "^suite.txt:2:7: unknown field \"ox\", expected ")
 expect(1 "mb1ic8oc4kh3" "${avx2}" "^suite.txt:1:13: \"ih\" is missing, expected a positive number")

@@ -45,6 +45,9 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
     kernel_ = *name.value;
     HALCONV_SKIP_UNLESS_RUNNABLE(kernel_.target);
     problems_ = kernel_.problem ? std::vector{*kernel_.problem} : read_problems("generic_cases.txt");
+    if (kernel_.algorithm == kDepthwise) {
+      std::erase_if(problems_, [](const Conv2dProblem &problem) { return !problem.is_depthwise(); });
+    }
     ASSERT_FALSE(problems_.empty());
     if (kernel_.problem && kernel_.problem->flops() > max_flops()) {
       GTEST_SKIP() << "more than " << max_flops() << " operations: left to processors that are not emulated";

@@ -143,13 +143,14 @@ std::vector<KernelName> kernels(const TargetInfo &target, const Options &options
   for (const std::string &name : options.operations) {
     const std::string operation = "conv2d_" + name;
     for (const Conv2dProblem &problem : problems) {
-      if (operation == kBackwardInput && !is_worth_specialising(problem, target)) {
+      if (operation == kBackwardInput && !problem.is_depthwise() && !is_worth_specialising(problem, target)) {
         std::cerr << to_string(problem) << ": " << operation << " on " << target.name
                   << " is left to the generic kernel, as the stride has too many phases\n";
         continue;
       }
-      add(operation, "", problem);
+      add(operation, problem.is_depthwise() ? kDepthwise : "", problem);
     }
+    add(operation, kDepthwise, std::nullopt);
     add(operation, "", std::nullopt);
     if (operation != kForward && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
     if (operation != kBackwardFilter) add("reorder_filter_" + name, "", std::nullopt);
@@ -158,7 +159,7 @@ std::vector<KernelName> kernels(const TargetInfo &target, const Options &options
 }
 
 void print_kernel(const KernelName &kernel, const TargetInfo &target) {
-  const bool takes_problem = kernel.algorithm.empty() && kernel.operation.starts_with("conv2d_");
+  const bool takes_problem = kernel.algorithm != kAutodiff && kernel.operation.starts_with("conv2d_");
   std::cout << kernel.target << ' ' << to_string(kernel) << ' ' << kernel.generator() << ' ' << target.halide_target
             << kKernelFeatures;
   if (takes_problem) std::cout << ' ' << (kernel.problem ? to_string(*kernel.problem) : "generic");

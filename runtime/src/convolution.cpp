@@ -89,6 +89,10 @@ Convolution::Convolution(const Kernel &kernel, const Conv2dProblem &problem) : k
 }
 
 bool Convolution::has_blocked_filter() const {
+  return kernel_->name.operation != kBackwardFilter && kernel_->name.algorithm.empty();
+}
+
+bool Convolution::has_filter_to_keep() const {
   return kernel_->name.operation != kBackwardFilter && kernel_->name.algorithm != kAutodiff;
 }
 
@@ -144,6 +148,7 @@ Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *oper
 }
 
 Status Convolution::pack_filter(KernelTensor *filter, KernelTensor *packed) const {
+  if (!has_blocked_filter()) return packed->copy(filter);
   if (reorder_kernel_ == nullptr) return errors::no_reorder_kernel(reorder_kernel_name(*kernel_), kernel_->text);
   if (!packed->has_memory()) HALCONV_RETURN_IF_ERROR(packed->allocate(packed_extents_));
   return KernelCall(filter->context()).add(filter->buffer()).add(packed->buffer()).run(*reorder_kernel_);
@@ -186,7 +191,7 @@ Status Convolution::run_backward_input(const Operands &operands, CallContext *co
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.first, operands.packed_filter));
   HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst));
   HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_src));
-  if (has_blocked_filter() && !kernel_->name.problem) {
+  if (kernel_->name.algorithm != kAutodiff && !kernel_->name.problem) {
     HALCONV_RETURN_IF_ERROR(run_phases(filter.tensor(), &d_dst, &d_src));
   } else {
     KernelCall call(context);

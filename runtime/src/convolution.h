@@ -35,7 +35,11 @@ class Convolution {
   /// The kernel reads a filter in blocks of the result's channels.
   bool has_blocked_filter() const;
 
-  /// Copies an HWIO filter into the kernel's layout. Memory that `packed` already has is written again.
+  /// A plan can keep the filter for the kernel.
+  bool has_filter_to_keep() const;
+
+  /// Copies an HWIO filter into the kernel's layout, which may be HWIO. Memory that `packed` already has is written
+  /// again.
   Status pack_filter(KernelTensor *filter, KernelTensor *packed) const;
 
   Status run(const Operands &operands, CallContext *context) const;

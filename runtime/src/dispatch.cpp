@@ -31,18 +31,35 @@ std::string device_objection(const TargetInfo &target, halconv_device device, bo
   return target.kind == TargetKind::kCpu || forced ? "" : "the tensors are on the host and the target is not asked for";
 }
 
+/// Why the kernel cannot compute the problem; empty if it can.
+std::string problem_objection(const Kernel &kernel, const Conv2dProblem &problem) {
+  if (kernel.name.problem && *kernel.name.problem != problem) {
+    return "it is made for " + kernel.problem + ", not " + to_string(problem);
+  }
+  if (kernel.name.algorithm == kDepthwise && !problem.is_depthwise()) {
+    return "algorithm depthwise is for groups of one input channel each: g is " + std::to_string(problem.groups) +
+           ", ic " + std::to_string(problem.in_channels);
+  }
+  return "";
+}
+
+/// Whether the kernel's algorithm answers the request unless told otherwise: differentiated kernels do where that is
+/// asked for, the direct sum and depthwise kernels everywhere else.
+bool is_offered(const Kernel &kernel, const KernelRequest &request) {
+  const std::string &algorithm = kernel.name.algorithm;
+  return algorithm == request.algorithm || (request.algorithm.empty() && algorithm == kDepthwise);
+}
+
 std::string objection(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
   const bool named = kernel.text == execution.kernel;
   if (execution.kernel && !named) return "kernel " + *execution.kernel + " is asked for";
-  if (kernel.name.problem && *kernel.name.problem != request.problem) {
-    return "it is made for " + kernel.problem + ", not " + to_string(request.problem);
-  }
+  if (std::string reason = problem_objection(kernel, request.problem); !reason.empty()) return reason;
   if (execution.target && *execution.target != kernel.target->name) {
     return "target " + *execution.target + " is asked for";
   }
   const bool forced = named || execution.target.has_value();
   if (std::string reason = device_objection(*kernel.target, request.device, forced); !reason.empty()) return reason;
-  if (!named && kernel.name.algorithm != request.algorithm) {
+  if (!named && !is_offered(kernel, request)) {
     return "algorithm " + kernel.name.algorithm + " is used only when the kernel is asked for by name";
   }
   return unavailable_reason(*kernel.target);

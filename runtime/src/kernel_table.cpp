@@ -10,7 +10,9 @@ namespace halconv::runtime {
 namespace {
 
 auto dispatch_order(const Kernel &kernel) {
-  return std::make_tuple(-kernel.target->rank, !kernel.name.problem.has_value(), !kernel.name.algorithm.empty(),
+  const std::string &algorithm = kernel.name.algorithm;
+  const int preference = algorithm == kDepthwise ? 0 : algorithm.empty() ? 1 : 2;
+  return std::make_tuple(-kernel.target->rank, !kernel.name.problem.has_value(), preference,
                          std::string_view(kernel.text));
 }
 

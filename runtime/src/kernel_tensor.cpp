@@ -111,6 +111,17 @@ Status KernelTensor::fill_with_zeros() {
   return status;
 }
 
+Status KernelTensor::copy(KernelTensor *source) {
+  buffer_.type = source->buffer_.type;
+  buffer_.dimensions = source->buffer_.dimensions;
+  dimensions_ = source->dimensions_;
+  buffer_.dim = dimensions_.data();
+  if (!has_memory()) HALCONV_RETURN_IF_ERROR(allocate());
+  const halide_device_interface_t *const interface =
+      target_.kind == TargetKind::kCpu ? nullptr : device_interface(target_.kind);
+  return checked(halide_buffer_copy(context_, &source->buffer_, interface, &buffer_), "copying a tensor");
+}
+
 Status KernelTensor::bind_output(const halconv_tensor &tensor) {
   describe(extents_of(tensor));
   if (tensor.device != HALCONV_HOST) return wrap(tensor);

@@ -50,6 +50,8 @@ class KernelTensor {
     return allocate();
   }
   Status fill_with_zeros();
+  /// Scratch with the shape and elements of `source`. Memory that it already has is written again.
+  Status copy(KernelTensor *source);
   /// Copies what kernels wrote to where the caller wants it, if that is elsewhere.
   Status publish();
 

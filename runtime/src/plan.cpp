@@ -73,7 +73,7 @@ Status create_plan(halconv_operation operation, const char *problem, const halco
 Status prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {
   if (plan == nullptr) return errors::null_argument("plan", "a plan");
   const Convolution &convolution = plan->convolution;
-  if (!convolution.has_blocked_filter()) return errors::plan_has_no_packed_filter(convolution.kernel().text);
+  if (!convolution.has_filter_to_keep()) return errors::plan_has_no_packed_filter(convolution.kernel().text);
   HALCONV_RETURN_IF_ERROR(check_operand({"filter", filter}, filter_shape(convolution.problem()), plan->device));
   KernelTensor hwio(&plan->context, *convolution.kernel().target);
   HALCONV_RETURN_IF_ERROR(hwio.bind_input(*filter));

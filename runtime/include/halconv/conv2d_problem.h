@@ -62,6 +62,9 @@ struct Conv2dProblem {
 
   friend bool operator==(const Conv2dProblem &, const Conv2dProblem &) = default;
 
+  /// Each input channel has filters of its own: its group's, as many as the channel multiplier says.
+  bool is_depthwise() const { return groups > 1 && groups == in_channels; }
+
   /// The problem of any one group by itself.
   Conv2dProblem group() const {
     Conv2dProblem group = *this;

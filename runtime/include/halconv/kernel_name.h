@@ -36,6 +36,9 @@ inline constexpr std::string_view kOperations[] = {kForward, kBackwardInput, kBa
 /// The algorithm that differentiates the forward one.
 inline constexpr std::string_view kAutodiff = "autodiff";
 
+/// For problems whose groups have one input channel each.
+inline constexpr std::string_view kDepthwise = "depthwise";
+
 inline constexpr std::string_view kDtypes[] = {"f32"};
 
 /// What a kernel computes, for which problem, on which target.

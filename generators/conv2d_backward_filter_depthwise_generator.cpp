@@ -1,0 +1,40 @@
+#include "depthwise_generator.h"
+
+namespace halconv::generators {
+
+/// d_filter = conv2d_backprop_filter(src, d_dst): src (0, x, y, n, g), d_dst (k, x, y, n, g), d_filter HWIO (k, 0, s,
+/// r, g).
+class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFilterDepthwise> {
+ public:
+  Input<Halide::Buffer<float, 5>> src{"src"};
+  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<float, 5>> d_filter{"d_filter"};
+
+  void configure() {
+    check_depthwise();
+    configure_geometry();
+  }
+
+  void generate() {
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
+    const Halide::Func src_padded = zero_padded(overhung(src, src), src.dim(1).extent(), src.dim(2).extent(),
+                                                geometry().pad_left, geometry().pad_top);
+    const Halide::Func d_dst_padded =
+        zero_padded(overhung(d_dst, d_dst), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
+    const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
+    gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
+    d_filter(k, c, s, r, g) = gradient_.sum(k, c, s, r, g);
+  }
+
+  void schedule() {
+    declare_depthwise(src, d_filter, d_dst);
+    schedules::schedule_depthwise_backward_filter(key("conv2d_backward_filter_depthwise"), d_filter, gradient_);
+  }
+
+ private:
+  FilterGradient gradient_;
+};
+
+}  // namespace halconv::generators
+
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dBackwardFilterDepthwise, conv2d_backward_filter_depthwise)

@@ -1,0 +1,62 @@
+/// What the depthwise kernels' generators share: problems whose groups have one input channel each, so that group g is
+/// input channel g and k counts its filters, TensorFlow's channel multiplier. HWIO of the grouped problem, (k, c, s, r,
+/// g) with a single c, is TensorFlow's depthwise filter [r, s, in_channels, multiplier], byte for byte.
+#ifndef HALCONV_GENERATORS_DEPTHWISE_GENERATOR_H_
+#define HALCONV_GENERATORS_DEPTHWISE_GENERATOR_H_
+
+#include "kernel_generator.h"
+
+namespace halconv::generators {
+
+template <typename Derived>
+class DepthwiseGenerator : public KernelGenerator<Derived> {
+ protected:
+  /// Throws Halide::CompileError for a problem that is not depthwise.
+  void check_depthwise() {
+    if (!this->problem() || this->problem()->is_depthwise()) return;
+    throw Halide::CompileError("problem=" + to_string(*this->problem()) + ": g is " +
+                               std::to_string(this->problem()->groups) + ", expected ic, and more than 1");
+  }
+
+  /// The filter's columns and rows; constants where they are known, so that schedules can hold the code of each.
+  Halide::Range columns(const Halide::OutputImageParam &filter) {
+    return {0, this->problem() ? Halide::Expr(static_cast<int>(this->problem()->filter_width))
+                               : Halide::Expr(filter.dim(2).extent())};
+  }
+  Halide::Range rows(const Halide::OutputImageParam &filter) {
+    return {0, this->problem() ? Halide::Expr(static_cast<int>(this->problem()->filter_height))
+                               : Halide::Expr(filter.dim(3).extent())};
+  }
+  Halide::Range multiplier(const Halide::OutputImageParam &filter) {
+    return {0, this->problem() ? Halide::Expr(static_cast<int>(this->problem()->group().out_channels))
+                               : Halide::Expr(filter.dim(0).extent())};
+  }
+
+  /// `tensor`, read beyond its last group as if that went on, where the number of groups is not known: what a vector
+  /// that overhangs them computes is not stored.
+  Halide::Func overhung(const Halide::OutputImageParam &tensor, Halide::Func reader) {
+    if (this->problem()) return reader;
+    const Halide::Range all;
+    return Halide::BoundaryConditions::repeat_edge(reader, {all, all, all, all, {0, tensor.dim(4).extent()}});
+  }
+
+  /// Fixes the layouts: neighbouring groups are neighbours in the input, and `multiplier` elements apart in output and
+  /// filter.
+  void declare_depthwise(Halide::OutputImageParam input, Halide::OutputImageParam filter,
+                         Halide::OutputImageParam output) {
+    this->declare_dense(input, this->input_extents);
+    this->declare_dense(filter, this->filter_extents);
+    this->declare_dense(output, this->output_extents);
+    // A GPU's threads load single elements, and on OpenCL a phase's view may be a copy of other strides.
+    if (this->problem() || this->get_target().has_gpu_feature()) return;
+    input.dim(0).set_bounds(0, 1).set_stride(1);
+    input.dim(4).set_stride(1);
+    filter.dim(1).set_bounds(0, 1);
+    filter.dim(4).set_stride(filter.dim(0).extent());
+    output.dim(4).set_stride(filter.dim(0).extent());
+  }
+};
+
+}  // namespace halconv::generators
+
+#endif  // HALCONV_GENERATORS_DEPTHWISE_GENERATOR_H_

@@ -1,0 +1,14 @@
+/// The gradient of a depthwise convolution with respect to the filter, on a CPU.
+#ifndef HALCONV_SCHEDULES_DEPTHWISE_BACKWARD_FILTER_CPU_H_
+#define HALCONV_SCHEDULES_DEPTHWISE_BACKWARD_FILTER_CPU_H_
+
+#include "kernel_schedule.h"
+
+namespace halconv::schedules {
+
+void schedule_depthwise_backward_filter_cpu(const KernelKey &key, Halide::Func result,
+                                            const generators::FilterGradient &gradient);
+
+}  // namespace halconv::schedules
+
+#endif  // HALCONV_SCHEDULES_DEPTHWISE_BACKWARD_FILTER_CPU_H_

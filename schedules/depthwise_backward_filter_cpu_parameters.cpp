@@ -1,0 +1,78 @@
+#include "depthwise_backward_filter_cpu_parameters.h"
+
+#include <algorithm>
+
+#include "ceil_divide.h"
+#include "cpu_machine.h"
+#include "tuned_table.h"
+
+namespace halconv::schedules {
+namespace {
+
+constexpr int kAll = 1 << 16;
+
+/// Enough tasks that a few threads end at about the same time.
+constexpr int64_t kTasks = 8;
+
+/// As many taps as leave two registers for the operands, whole rows of them where they fit.
+void choose_taps(const CpuMachine &machine, const Conv2dProblem &p, DepthwiseBackwardFilterCpuParameters *t) {
+  const int64_t room = std::max<int64_t>(1, (machine.registers - 2) / (t->vectors * t->multiplier));
+  t->columns = static_cast<int>(std::min(p.filter_width, room));
+  t->filter_rows = static_cast<int>(std::clamp<int64_t>(room / t->columns, 1, p.filter_height));
+}
+
+/// Tasks are blocks of channels; where there are too few for several threads, groups of rows as well, whose sums are
+/// then added in their order.
+void choose_tasks(const Conv2dProblem &p, DepthwiseBackwardFilterCpuParameters *t) {
+  const int64_t blocks = ceil_divide(p.groups, t->lanes * t->vectors);
+  t->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, kTasks)));
+  const int64_t row_tasks = kTasks / blocks;
+  t->rows_per_task = row_tasks <= 1 ? 0 : static_cast<int>(ceil_divide(p.out_height, row_tasks));
+}
+
+DepthwiseBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
+  const CpuMachine machine = cpu_machine(key.target);
+  DepthwiseBackwardFilterCpuParameters t;
+  t.lanes = machine.lanes;
+  if (!key.problem) {
+    t.vectors = 2;
+    t.columns = 3;
+    t.rows_per_task = 8;
+    return t;
+  }
+  const Conv2dProblem &p = *key.problem;
+  while (t.lanes > p.groups) t.lanes /= 2;
+  t.multiplier = machine.registers / 4;
+  while (p.group().out_channels % t.multiplier != 0) --t.multiplier;
+  choose_taps(machine, p, &t);
+  t.unroll = t.vectors * t.multiplier * t.columns * t.filter_rows < 16 ? 2 : 1;
+  choose_tasks(p, &t);
+  return t;
+}
+
+}  // namespace
+
+DepthwiseBackwardFilterCpuParameters depthwise_backward_filter_cpu_parameters(const KernelKey &key) {
+  DepthwiseBackwardFilterCpuParameters p = estimate_parameters(key);
+  std::optional<TunedRow> row = find_tuned_row(key);
+  if (!row) return p;
+  row->read("vectors", 1, 16, &p.vectors);
+  row->read("multiplier", 1, 32, &p.multiplier);
+  row->read("columns", 1, 32, &p.columns);
+  row->read("filter_rows", 1, 32, &p.filter_rows);
+  row->read("unroll", 1, 32, &p.unroll);
+  row->read("rows_per_task", key.problem ? 0 : 1, kAll, &p.rows_per_task);
+  row->read("blocks_per_task", 1, kAll, &p.blocks_per_task);
+  row->check_all_read();
+  if (key.problem && p.vectors * p.lanes > key.problem->groups) {
+    row->fail("vectors is " + std::to_string(p.vectors) + ", expected at most what " +
+              std::to_string(key.problem->groups) + " channels fill");
+  }
+  if (key.problem && key.problem->group().out_channels % p.multiplier != 0) {
+    row->fail("multiplier is " + std::to_string(p.multiplier) + ", expected a divisor of " +
+              std::to_string(key.problem->group().out_channels));
+  }
+  return p;
+}
+
+}  // namespace halconv::schedules

@@ -1,0 +1,112 @@
+#include "depthwise_cpu.h"
+
+#include <vector>
+
+#include "depthwise_cpu_parameters.h"
+
+namespace halconv::schedules {
+namespace {
+
+using Halide::Func;
+using Halide::TailStrategy;
+using Halide::Var;
+using Halide::VarOrRVar;
+
+/// Filters of a channel whose code backward_input holds side by side.
+constexpr int64_t kMostUnrolledChannels = 4;
+
+struct Loops {
+  Var channel_task{"channel_task"}, channel_block{"channel_block"}, channel{"channel"}, vector{"vector"}, lane{"lane"};
+  Var row_task{"row_task"}, row{"row"}, row_tile{"row_tile"}, tile_y{"tile_y"};
+  Var column_tile{"column_tile"}, tile_x{"tile_x"};
+};
+
+/// The loops around a tile, innermost first.
+std::vector<VarOrRVar> outer_loops(ChannelLoop channel_loop, const Loops &l) {
+  switch (channel_loop) {
+    case ChannelLoop::kTile:
+      return {l.channel_block, l.column_tile, l.row_tile};
+    case ChannelLoop::kRowOfTiles:
+      return {l.column_tile, l.channel_block, l.row_tile};
+    case ChannelLoop::kTask:
+      break;
+  }
+  return {l.column_tile, l.row_tile, l.channel_block};
+}
+
+/// A specialised kernel holds the code of each tap of each pixel of a tile: taps that neighbouring pixels share are
+/// loaded once, and what is padding, or between the pixels of a strided gradient, is resolved when compiling, except at
+/// the image's edges, which Halide splits off. A padded copy would cost a third of the time.
+void schedule_pixel_sum(const DepthwiseCpuParameters &p, Func sum, Func result, const Halide::RDom &taps,
+                        const Var &across, const Var &other, const Loops &l) {
+  const int64_t summed_channels = Halide::Internal::as_const_int(taps.x.extent()).value();
+  sum.compute_at(Halide::LoopLevel(result, l.tile_x))
+      .reorder_storage(across, other)
+      .bound_extent(across, p.vectors * p.lanes)
+      .vectorize(across)
+      .unroll(other);
+  sum.update()
+      .reorder(across, other, taps.y, taps.z, taps.x)
+      .vectorize(across)
+      .unroll(other)
+      .unroll(taps.y)
+      .unroll(taps.z);
+  if (summed_channels <= kMostUnrolledChannels) sum.update().unroll(taps.x);
+}
+
+/// With taps that are not known the sums of a row of pixels wait in registers from one tap to the next.
+void schedule_tile_sum(const DepthwiseCpuParameters &p, Func sum, Func result, const Halide::RDom &taps,
+                       const Var &across, const Var &other) {
+  const Var x = sum.args()[1];
+  sum.compute_at(Halide::LoopLevel(result, other))
+      .reorder_storage(across, other)
+      .bound_extent(across, p.lanes)
+      .bound_extent(x, p.width)
+      .vectorize(across)
+      .unroll(x);
+  sum.update().reorder(across, x, other, taps.x, taps.y, taps.z).vectorize(across).unroll(x);
+}
+
+}  // namespace
+
+void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators::Convolution &convolution) {
+  const DepthwiseCpuParameters p = depthwise_cpu_parameters(key);
+  const Loops l;
+  const Var k = result.args()[0], x = result.args()[1], y = result.args()[2], n = result.args()[3],
+            g = result.args()[4];
+  const Var across = p.across_multiplier ? k : g, other = p.across_multiplier ? g : k;
+  // What a specialised kernel computes twice it need not guard: its tiles are no larger than the result.
+  const TailStrategy tail = key.problem ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
+  std::vector<VarOrRVar> order = {l.lane, l.vector};
+  if (!p.across_multiplier && key.problem) order.insert(order.begin() + 1, other);
+  order.insert(order.end(), {l.tile_x, l.tile_y});
+  if (!key.problem) order.push_back(other);
+  for (const VarOrRVar &loop : outer_loops(p.channel_loop, l)) order.push_back(loop);
+  if (p.across_multiplier) order.push_back(other);
+  order.insert(order.end(), {l.channel_task, l.row_task, n});
+  result.split(across, l.channel_block, l.channel, p.vectors * p.lanes, tail)
+      .split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf)
+      .split(l.channel, l.vector, l.lane, p.lanes)
+      .split(x, l.column_tile, l.tile_x, p.width, tail)
+      .split(y, l.row_task, l.row, p.rows_per_task, tail)
+      .split(l.row, l.row_tile, l.tile_y, p.height, tail)
+      .reorder(order)
+      .vectorize(l.lane)
+      .unroll(l.vector)
+      .unroll(l.tile_x)
+      .unroll(l.tile_y)
+      .parallel(n)
+      .parallel(l.row_task)
+      .parallel(l.channel_task);
+  if (!key.problem) {
+    schedule_tile_sum(p, convolution.sum, result, convolution.reduction, across, other);
+    // Channels lie side by side, and vectors load and store them whole, where each has one filter.
+    result.specialize(is_forward(key) ? result.output_buffer().dim(4).stride() == 1
+                                      : convolution.reduction.x.extent() == 1);
+    return;
+  }
+  if (!p.across_multiplier) result.unroll(other);
+  schedule_pixel_sum(p, convolution.sum, result, convolution.reduction, across, other, l);
+}
+
+}  // namespace halconv::schedules

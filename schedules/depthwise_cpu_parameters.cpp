@@ -1,0 +1,114 @@
+#include "depthwise_cpu_parameters.h"
+
+#include <algorithm>
+
+#include "ceil_divide.h"
+#include "cpu_machine.h"
+#include "halconv/kernel_name.h"
+#include "tuned_table.h"
+
+namespace halconv::schedules {
+namespace {
+
+constexpr int kAll = 1 << 16;
+
+/// Enough tasks that a few threads end at about the same time.
+constexpr int64_t kTasks = 8;
+
+/// The result: dst, or d_src.
+struct ResultShape {
+  int64_t rows, columns, stride;
+};
+
+ResultShape result_shape(const KernelKey &key) {
+  const Conv2dProblem &p = *key.problem;
+  if (is_forward(key)) return {p.out_height, p.out_width, 1};
+  return {p.in_height, p.in_width, std::max(p.stride_height, p.stride_width)};
+}
+
+/// What a vector goes along.
+int64_t channels(const KernelKey &key, const DepthwiseCpuParameters &p) {
+  return p.across_multiplier ? key.problem->group().out_channels : key.problem->groups;
+}
+
+/// The width up to `most` of which least is computed twice; of those, the largest. A multiple of `stride`, so that the
+/// remainders of a strided gradient are known for each pixel of a tile.
+int64_t tile_extent(int64_t extent, int64_t stride, int64_t most) {
+  if (extent <= most) return extent;
+  int64_t best = std::min(extent, stride);
+  const auto computed = [&](int64_t tile) { return ceil_divide(extent, tile) * tile; };
+  for (int64_t tile = best; tile <= most; tile += stride) {
+    if (computed(tile) <= computed(best)) best = tile;
+  }
+  return best;
+}
+
+/// The widest vectors that the channels fill; a last one that is not full is moved inwards.
+int fitting_lanes(int lanes, int64_t channels) {
+  while (lanes > channels) lanes /= 2;
+  return lanes;
+}
+
+DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
+  const CpuMachine machine = cpu_machine(key.target);
+  DepthwiseCpuParameters p;
+  p.lanes = machine.lanes;
+  if (!key.problem) {
+    p.width = 4;
+    p.rows_per_task = 4;
+    p.blocks_per_task = kAll;
+    return p;
+  }
+  const Conv2dProblem &problem = *key.problem;
+  const int64_t multiplier = problem.group().out_channels;
+  p.across_multiplier = is_forward(key) && multiplier >= machine.lanes && multiplier > problem.groups;
+  p.lanes = fitting_lanes(machine.lanes, channels(key, p));
+  const ResultShape shape = result_shape(key);
+  const bool small = shape.rows * shape.columns <= 49;
+  p.width = static_cast<int>(tile_extent(shape.columns, shape.stride, small ? 7 : 8 * shape.stride));
+  p.height = static_cast<int>(small ? shape.rows : tile_extent(shape.rows, shape.stride, shape.stride));
+  const int64_t blocks = ceil_divide(channels(key, p), p.lanes);
+  const int64_t row_tiles = ceil_divide(shape.rows, p.height);
+  const int64_t row_tasks = std::clamp<int64_t>(ceil_divide(kTasks, problem.batch), 1, row_tiles);
+  p.rows_per_task = static_cast<int>(std::min(shape.rows, ceil_divide(row_tiles, row_tasks) * p.height));
+  const int64_t tasks = problem.batch * ceil_divide(shape.rows, p.rows_per_task);
+  p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
+  p.channel_loop = ChannelLoop::kRowOfTiles;
+  return p;
+}
+
+}  // namespace
+
+bool is_forward(const KernelKey &key) { return key.operation.starts_with(kForward); }
+
+DepthwiseCpuParameters depthwise_cpu_parameters(const KernelKey &key) {
+  DepthwiseCpuParameters p = estimate_parameters(key);
+  std::optional<TunedRow> row = find_tuned_row(key);
+  if (!row) return p;
+  const int most_columns = key.problem ? static_cast<int>(result_shape(key).columns) : kAll;
+  const int most_rows = key.problem ? static_cast<int>(result_shape(key).rows) : kAll;
+  int channel_loop = static_cast<int>(p.channel_loop);
+  row->read("vectors", 1, 16, &p.vectors);
+  row->read("width", 1, most_columns, &p.width);
+  row->read("height", 1, most_rows, &p.height);
+  row->read("channel_loop", 0, 2, &channel_loop);
+  row->read("rows_per_task", 1, most_rows, &p.rows_per_task);
+  row->read("blocks_per_task", 1, kAll, &p.blocks_per_task);
+  row->check_all_read();
+  p.channel_loop = static_cast<ChannelLoop>(channel_loop);
+  if (p.vectors * p.width * p.height > 128) {
+    row->fail("vectors * width * height is " + std::to_string(p.vectors * p.width * p.height) +
+              ", expected at most 128");
+  }
+  if (key.problem && p.vectors * p.lanes > channels(key, p)) {
+    row->fail("vectors is " + std::to_string(p.vectors) + ", expected at most what " +
+              std::to_string(channels(key, p)) + " channels fill");
+  }
+  if (p.rows_per_task < p.height) {
+    row->fail("rows_per_task is " + std::to_string(p.rows_per_task) + ", expected at least the height, " +
+              std::to_string(p.height));
+  }
+  return p;
+}
+
+}  // namespace halconv::schedules

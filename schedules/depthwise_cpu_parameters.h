@@ -1,0 +1,30 @@
+/// The numbers of the depthwise loop nest on a CPU.
+#ifndef HALCONV_SCHEDULES_DEPTHWISE_CPU_PARAMETERS_H_
+#define HALCONV_SCHEDULES_DEPTHWISE_CPU_PARAMETERS_H_
+
+#include "kernel_schedule.h"
+
+namespace halconv::schedules {
+
+/// What the loop over blocks of channels goes around.
+enum class ChannelLoop { kTile, kRowOfTiles, kTask };
+
+struct DepthwiseCpuParameters {
+  bool across_multiplier = false;  ///< vectors of a channel's filters instead of channels
+  int lanes = 1;                   ///< of a vector
+  int vectors = 1;                 ///< in a tile
+  int width = 1, height = 1;       ///< pixels of the result in a tile
+  ChannelLoop channel_loop = ChannelLoop::kTile;
+  int rows_per_task = 1;    ///< of the result
+  int blocks_per_task = 1;  ///< blocks of `vectors` that one task computes
+};
+
+/// Whether the kernel computes dst, else d_src.
+bool is_forward(const KernelKey &key);
+
+/// The tuned row where there is one, else the heuristic's choice.
+DepthwiseCpuParameters depthwise_cpu_parameters(const KernelKey &key);
+
+}  // namespace halconv::schedules
+
+#endif  // HALCONV_SCHEDULES_DEPTHWISE_CPU_PARAMETERS_H_
