@@ -142,6 +142,13 @@ Status input_depth(std::string_view operation, int64_t input_depth, int64_t filt
                       label(operation), input_depth, filter_depth, filter_depth, input_depth);
 }
 
+Status depthwise_depth(int64_t input_depth, int64_t filter_depth) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "input and filter must have the same depth: %" PRId64 " vs %" PRId64
+                      " (the filter is [rows, columns, input depth, channel multiplier])",
+                      input_depth, filter_depth);
+}
+
 Status negative_output_size(const char *axis, int64_t output, int64_t input, int64_t padding, int64_t effective_filter,
                             int64_t stride) {
   return error_status(

@@ -33,6 +33,7 @@ Status rank(std::string_view operation, const char *role, const char *argument, 
 Status negative_extent(const char *argument, int32_t dimension, int64_t value);
 Status filter_depth(std::string_view operation, const char *filter, int64_t depth);
 Status input_depth(std::string_view operation, int64_t input_depth, int64_t filter_depth);
+Status depthwise_depth(int64_t input_depth, int64_t filter_depth);
 Status negative_output_size(const char *axis, int64_t output, int64_t input, int64_t padding, int64_t effective_filter,
                             int64_t stride);
 Status batch(std::string_view operation, const char *out_backprop, int64_t input, int64_t actual);

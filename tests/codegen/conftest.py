@@ -44,7 +44,8 @@ def pytest_generate_tests(metafunc):
             files = list(filter(wanted, kernel_files.read_list(names, folder, suffixes)))
             metafunc.parametrize(fixture, files, ids=[file.path.stem for file in files])
 
-    parametrize("cpu_kernel", cpu, lambda file: file.problem != "generic")
-    parametrize("whole_tile_cpu_kernel", cpu, lambda file: file.fills_tiles)
+    parametrize("cpu_kernel", cpu, lambda file: file.problem != "generic" and not file.is_depthwise)
+    parametrize("whole_tile_cpu_kernel", cpu, lambda file: file.fills_tiles and not file.is_depthwise)
+    parametrize("depthwise_cpu_kernel", cpu, lambda file: file.is_depthwise and file.fills_vectors)
     parametrize("cuda_kernel", cuda, lambda file: True)
-    parametrize("whole_tile_cuda_kernel", cuda, lambda file: file.fills_tiles)
+    parametrize("whole_tile_cuda_kernel", cuda, lambda file: file.fills_tiles and not file.is_depthwise)

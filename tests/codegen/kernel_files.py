@@ -20,6 +20,17 @@ class KernelFile:
     target: str
 
     @property
+    def fills_vectors(self) -> bool:
+        """Whether a depthwise kernel's channels, with one filter each, fill whole vectors of every target."""
+        counts = re.match(r"g(\d+)mb\d+_ic(\d+)oc(\d+)_", self.problem)
+        return bool(counts) and counts[1] == counts[2] == counts[3] and int(counts[1]) % 16 == 0
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether its hot loop is one over pixels, with loads and stores, and not a register tile of a matrix product."""
+        return self.algorithm == "depthwise"
+
+    @property
     def fills_tiles(self) -> bool:
         """Whether each group of the result has channels in whole vectors of every target. Where it has not, part of a tile is
         idle."""

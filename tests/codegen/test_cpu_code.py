@@ -36,6 +36,12 @@ def test_hot_loop_is_a_register_tile(whole_tile_cpu_kernel, filecheck):
     check(whole_tile_cpu_kernel, filecheck, whole_tile_cpu_kernel.target.upper())
 
 
+def test_depthwise_hot_loop_is_vectors(depthwise_cpu_kernel, filecheck):
+    check(depthwise_cpu_kernel, filecheck, "DEPTHWISE")
+    if depthwise_cpu_kernel.target == "avx512":
+        check(depthwise_cpu_kernel, filecheck, "TAPS")
+
+
 def test_hot_loop_is_predicted_near_peak(whole_tile_cpu_kernel, llvm_mca):
     loop = hot_loop(whole_tile_cpu_kernel)
     multiply_adds = sum(map(assembly.is_multiply_add, loop))

@@ -157,6 +157,29 @@ HALCONV_API halconv_status halconv_conv2d_transpose(const halconv_tensor *input,
                                                     const halconv_conv2d_attributes *attributes,
                                                     const halconv_execution *execution, halconv_tensor *output);
 
+/// TensorFlow's depthwise_conv2d: output[n, p, q, c * multiplier + m] is the sum above over r and s alone, of
+/// input[.., .., .., c] * filter[r, s, c, m]. It is halconv_conv2d with a group for each input channel, whose filter
+/// [r, s, 1, c * multiplier] has the same bytes. Shapes: input [n, h, w, c], filter [r, s, c, multiplier], output [n,
+/// p, q, c
+/// * multiplier].
+HALCONV_API halconv_status halconv_depthwise_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                                                    const halconv_conv2d_attributes *attributes,
+                                                    const halconv_execution *execution, halconv_tensor *output);
+
+/// The gradient of halconv_depthwise_conv2d with respect to its input.
+HALCONV_API halconv_status halconv_depthwise_conv2d_backprop_input(const halconv_tensor *filter,
+                                                                   const halconv_tensor *out_backprop,
+                                                                   const halconv_conv2d_attributes *attributes,
+                                                                   const halconv_execution *execution,
+                                                                   halconv_tensor *input_backprop);
+
+/// The gradient of halconv_depthwise_conv2d with respect to its filter.
+HALCONV_API halconv_status halconv_depthwise_conv2d_backprop_filter(const halconv_tensor *input,
+                                                                    const halconv_tensor *out_backprop,
+                                                                    const halconv_conv2d_attributes *attributes,
+                                                                    const halconv_execution *execution,
+                                                                    halconv_tensor *filter_backprop);
+
 /// The gradients by reverse-mode differentiation of the forward algorithm (Halide's propagate_adjoints): an oracle and
 /// a teaching aid, slower than the functions above. CPU targets only.
 HALCONV_API halconv_status halconv_conv2d_backprop_input_autodiff(const halconv_tensor *filter,

@@ -202,6 +202,29 @@ inline Status conv2d_transpose(const ConstTensorView &input, const ConstTensorVi
   return detail::call(halconv_conv2d_transpose, input, filter, attributes, output, execution);
 }
 
+/// input [n, h, w, c], filter [r, s, c, m] -> output [n, p, q, c * m]: each channel with its own m filters.
+inline Status depthwise_conv2d(const ConstTensorView &input, const ConstTensorView &filter,
+                               const Conv2dAttributes &attributes, const TensorView &output,
+                               const Execution &execution = {}) {
+  return detail::call(halconv_depthwise_conv2d, input, filter, attributes, output, execution);
+}
+
+/// The gradient of depthwise_conv2d with respect to its input, whose shape is input_backprop's.
+inline Status depthwise_conv2d_backprop_input(const ConstTensorView &filter, const ConstTensorView &out_backprop,
+                                              const Conv2dAttributes &attributes, const TensorView &input_backprop,
+                                              const Execution &execution = {}) {
+  return detail::call(halconv_depthwise_conv2d_backprop_input, filter, out_backprop, attributes, input_backprop,
+                      execution);
+}
+
+/// The gradient of depthwise_conv2d with respect to its filter, whose shape is filter_backprop's.
+inline Status depthwise_conv2d_backprop_filter(const ConstTensorView &input, const ConstTensorView &out_backprop,
+                                               const Conv2dAttributes &attributes, const TensorView &filter_backprop,
+                                               const Execution &execution = {}) {
+  return detail::call(halconv_depthwise_conv2d_backprop_filter, input, out_backprop, attributes, filter_backprop,
+                      execution);
+}
+
 /// conv2d_backprop_input by automatic differentiation of the forward algorithm. Host tensors only.
 inline Status conv2d_backprop_input_autodiff(const ConstTensorView &filter, const ConstTensorView &out_backprop,
                                              const Conv2dAttributes &attributes, const TensorView &input_backprop,
