@@ -6,6 +6,8 @@ Errors have TensorFlow's words; what can be wrong comes in TensorFlow's order.
 import operator
 from typing import NamedTuple
 
+import numpy as np
+
 Pair = tuple[int, int]
 
 
@@ -30,14 +32,10 @@ def integers(value):
 
 def sizes(name, value):
     """The list of a shape that is an argument of its own; `name` says of which operation and argument."""
-    try:
-        operator.index(value)
-    except TypeError:
-        value = list(value)
-        if any(hasattr(element, "__len__") for element in value):
-            raise ValueError(f"{name} input must be 1-dim, not 2 (it is {value}, expected a list of ints)") from None
-        return integers(value)
-    raise ValueError(f"{name} input must be 1-dim, not 0 (it is {value}, expected a list of ints)")
+    rank = np.ndim(value)
+    if rank != 1:
+        raise ValueError(f"{name} input must be 1-dim, not {rank} (it is {value!r}, expected a list of ints)")
+    return integers(value)
 
 
 def split_padding(padding):

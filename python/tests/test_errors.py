@@ -82,6 +82,7 @@ FORWARD = [
 INPUT_GRADIENT = [
     ({"input_sizes": 4}, "Conv2DBackpropInput: input_sizes input must be 1-dim, not 0"),
     ({"input_sizes": [[1, 4, 4, 1]]}, "Conv2DBackpropInput: input_sizes input must be 1-dim, not 2"),
+    ({"input_sizes": [[[1], [4]]]}, "Conv2DBackpropInput: input_sizes input must be 1-dim, not 3"),
     (
         {"input_sizes": [4, 4, 1]},
         "Conv2DBackpropInput requires input_sizes to contain 4 values or 2 values, but got: 3",
@@ -213,7 +214,7 @@ def test_conv2d_backprop_filter(module, arguments, words):
 def test_conv2d_transpose(module):
     with raises(ValueError, "Conv2DCustomBackpropInput: Size of out_backprop doesn't match computed: actual = 2, "):
         transpose(module, output_shape=(1, 5, 4, 1))
-    with pytest.raises(TypeError):
+    with raises(ValueError, "Conv2DBackpropInput: input_sizes input must be 1-dim, not 0 (it is None"):
         transpose(module, output_shape=None)
     with raises(ValueError, "Conv2DBackpropInput requires input_sizes to contain 4 values or 2 values, but got: 3"):
         transpose(module, output_shape=(4, 4, 1))

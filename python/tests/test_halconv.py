@@ -141,19 +141,29 @@ def test_shapes_may_be_lists_of_numpy_integers():
         assert halconv.conv2d_backprop_input(sizes, w, d_out, 1, "VALID").shape == (1, 4, 4, 1)
 
 
+class DlpackTensor:
+    """Nothing but __dlpack__."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
 def test_tensors_may_be_anything_with_dlpack():
-    class Tensor:
-        def __init__(self, array):
-            self.array = array
-
-        def __dlpack__(self, **options):
-            return self.array.__dlpack__(**options)
-
-        def __dlpack_device__(self):
-            return self.array.__dlpack_device__()
-
     x, w = problems.integers((1, 4, 4, 1), 1), problems.integers((3, 3, 1, 2), 2)
-    assert_same(halconv.conv2d(Tensor(x), Tensor(w), 1, "VALID"), reference.conv2d(x, w, 1, "VALID"))
+    expected = reference.conv2d(x, w, 1, "VALID")
+    assert_same(halconv.conv2d(DlpackTensor(x), DlpackTensor(w), 1, "VALID"), expected)
+
+
+def test_dense_tensors_are_read_where_they_lie():
+    x = problems.integers((1, 4, 4, 1), 1)
+    for tensor in (x, DlpackTensor(x)):
+        assert np.shares_memory(halconv._array("input", tensor), x)
 
 
 def test_inputs_need_not_be_dense():
