@@ -49,6 +49,24 @@ int fitting_lanes(int lanes, int64_t channels) {
   return lanes;
 }
 
+/// Small images whole; else a few pixels of all channels one after the other, so that rows of the image are read
+/// through once: on 112x112 pixels 1.4 (AVX-512) to 1.8 (AVX2) times as fast as a row of tiles for each vector of
+/// channels. Fewer pixels where each reads columns of its own; a second row where there are registers for what both
+/// read. (One core of a Xeon, Sapphire Rapids.)
+void choose_tile(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, DepthwiseCpuParameters *p) {
+  const bool many_registers = machine.registers == 32;
+  if (shape.rows * shape.columns <= 49) {
+    p->width = static_cast<int>(tile_extent(shape.columns, shape.stride, shape.columns));
+    p->height = static_cast<int>(shape.rows);
+    return;
+  }
+  const bool strided_forward = is_forward(key) && (key.problem->stride_width > 1 || key.problem->stride_height > 1);
+  const int64_t columns = shape.stride > 1 || (strided_forward && many_registers) ? 4 : 8;
+  const int64_t rows = many_registers && shape.stride == 1 && !strided_forward ? 2 : shape.stride;
+  p->width = static_cast<int>(tile_extent(shape.columns, shape.stride, columns * shape.stride));
+  p->height = static_cast<int>(tile_extent(shape.rows, shape.stride, rows));
+}
+
 DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target);
   DepthwiseCpuParameters p;
@@ -64,16 +82,13 @@ DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
   p.across_multiplier = is_forward(key) && multiplier >= machine.lanes && multiplier > problem.groups;
   p.lanes = fitting_lanes(machine.lanes, channels(key, p));
   const ResultShape shape = result_shape(key);
-  const bool small = shape.rows * shape.columns <= 49;
-  p.width = static_cast<int>(tile_extent(shape.columns, shape.stride, small ? 7 : 8 * shape.stride));
-  p.height = static_cast<int>(small ? shape.rows : tile_extent(shape.rows, shape.stride, shape.stride));
+  choose_tile(machine, key, shape, &p);
   const int64_t blocks = ceil_divide(channels(key, p), p.lanes);
   const int64_t row_tiles = ceil_divide(shape.rows, p.height);
   const int64_t row_tasks = std::clamp<int64_t>(ceil_divide(kTasks, problem.batch), 1, row_tiles);
   p.rows_per_task = static_cast<int>(std::min(shape.rows, ceil_divide(row_tiles, row_tasks) * p.height));
   const int64_t tasks = problem.batch * ceil_divide(shape.rows, p.rows_per_task);
   p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
-  p.channel_loop = ChannelLoop::kRowOfTiles;
   return p;
 }
 

@@ -25,6 +25,7 @@ import numpy as np
 from . import _halconv
 from ._halconv import Conv2dProblem, Kernel, SuiteEntry, explain, kernel_for, kernels, parse_suite, targets
 from .attributes import check_data_format, integers, sizes, split_padding
+from .depthwise import grouped_filter_shape, input_shape
 
 __all__ = [
     "Conv2dProblem",
@@ -37,6 +38,9 @@ __all__ = [
     "conv2d_backprop_input_autodiff",
     "conv2d_output_shape",
     "conv2d_transpose",
+    "depthwise_conv2d",
+    "depthwise_conv2d_backprop_filter",
+    "depthwise_conv2d_backprop_input",
     "explain",
     "kernel_for",
     "kernels",
@@ -179,3 +183,55 @@ def conv2d_transpose(
     output_shape = sizes("Conv2DBackpropInput: input_sizes", output_shape)
     filters, input = _array("filters", filters), _array("input", input)
     return _halconv.conv2d_transpose(output_shape, filters, input, attributes, _halconv.Execution(target, threads))
+
+
+def depthwise_conv2d(
+    input, filter, strides, padding, data_format=None, dilations=None, name=None, *, target=None, threads=0
+):
+    """Each channel of input [n, h, w, c] with its own filters [r, s, c, m]: output [n, p, q, c * m]."""
+    input, filter = _array("input", input), _array("filter", filter)
+    filter = filter.reshape(grouped_filter_shape(input.shape[-1], filter.shape))
+    return conv2d(input, filter, strides, padding, data_format or "NHWC", dilations, target=target, threads=threads)
+
+
+def depthwise_conv2d_backprop_input(
+    input_sizes,
+    filter,
+    out_backprop,
+    strides,
+    padding,
+    data_format="NHWC",
+    dilations=(1, 1, 1, 1),
+    name=None,
+    *,
+    target=None,
+    threads=0,
+):
+    """The gradient with respect to depthwise_conv2d's input, of shape `input_sizes`, from out_backprop [n, p, q, c * m]."""
+    input_sizes, filter = input_shape(sizes("input_sizes", input_sizes)), _array("filter", filter)
+    filter = filter.reshape(grouped_filter_shape(input_sizes[3], filter.shape))
+    return conv2d_backprop_input(
+        input_sizes, filter, out_backprop, strides, padding, data_format, dilations, target=target, threads=threads
+    )
+
+
+def depthwise_conv2d_backprop_filter(
+    input,
+    filter_sizes,
+    out_backprop,
+    strides,
+    padding,
+    data_format="NHWC",
+    dilations=(1, 1, 1, 1),
+    name=None,
+    *,
+    target=None,
+    threads=0,
+):
+    """The gradient with respect to depthwise_conv2d's filter, of shape `filter_sizes`, from out_backprop."""
+    input, filter_sizes = _array("input", input), sizes("filter_sizes", filter_sizes)
+    grouped = grouped_filter_shape(input.shape[-1], filter_sizes)
+    gradient = conv2d_backprop_filter(
+        input, grouped, out_backprop, strides, padding, data_format, dilations, target=target, threads=threads
+    )
+    return gradient.reshape(filter_sizes)

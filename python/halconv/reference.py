@@ -11,6 +11,7 @@ not fit; sums without terms are zero.
 
 import numpy as np
 
+from . import depthwise
 from .attributes import conv2d_attributes, sizes
 from .geometry import check_groups, conv2d_geometry, gradient_geometry, resolve_input_sizes
 
@@ -102,6 +103,62 @@ def conv2d_backprop_filter(
 def conv2d_transpose(input, filters, output_shape, strides, padding="SAME", data_format="NHWC", dilations=None):
     """The transpose of conv2d as a linear map: input [n, p, q, k], filters [r, s, c, k], output [n, h, w, c]."""
     return conv2d_backprop_input(output_shape, filters, input, strides, padding, data_format, dilations)
+
+
+def depthwise_conv2d(input, filter, strides, padding, data_format="NHWC", dilations=None):
+    """Each channel of input [n, h, w, c] with its own filters [r, s, c, m]: output [n, p, q, c * m]."""
+    input, filter = np.asarray(input, np.float64), np.asarray(filter, np.float64)
+    grouped = depthwise.grouped_filter_shape(input.shape[-1], filter.shape)
+    geometry = conv2d_geometry(input.shape, grouped, conv2d_attributes(strides, padding, data_format, dilations))
+    output = np.zeros((*geometry.output_shape[:3], *filter.shape[2:]))
+    padded = _padded(input, geometry)
+    for r, s, window in _taps(filter.shape, geometry):
+        output += padded[window][..., np.newaxis] * filter[r, s]
+    return output.reshape(geometry.output_shape)
+
+
+def depthwise_conv2d_backprop_input(
+    input_sizes, filter, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
+):
+    """The gradient with respect to depthwise_conv2d's input of shape `input_sizes`."""
+    filter, out_backprop = np.asarray(filter, np.float64), np.asarray(out_backprop, np.float64)
+    batch, height, width, channels = depthwise.input_shape(sizes("input_sizes", input_sizes))
+    grouped = depthwise.grouped_filter_shape(channels, filter.shape)
+    geometry = gradient_geometry(
+        "DepthwiseConv2dNativeBackpropInput",
+        (batch, height, width, channels),
+        grouped,
+        out_backprop.shape,
+        conv2d_attributes(strides, padding, data_format, dilations),
+    )
+    (top, bottom), (left, right) = geometry.paddings
+    padded = np.zeros((batch, top + height + bottom, left + width + right, channels))
+    by_channel = out_backprop.reshape(*out_backprop.shape[:3], *filter.shape[2:])
+    for r, s, window in _taps(filter.shape, geometry):
+        padded[window] += np.sum(by_channel * filter[r, s], axis=-1)
+    return padded[:, top : top + height, left : left + width].copy()
+
+
+def depthwise_conv2d_backprop_filter(
+    input, filter_sizes, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
+):
+    """The gradient with respect to depthwise_conv2d's filter of shape `filter_sizes`."""
+    input, out_backprop = np.asarray(input, np.float64), np.asarray(out_backprop, np.float64)
+    filter_shape = sizes("filter_sizes", filter_sizes)
+    grouped = depthwise.grouped_filter_shape(input.shape[-1], filter_shape)
+    geometry = gradient_geometry(
+        "DepthwiseConv2dNativeBackpropFilter",
+        input.shape,
+        grouped,
+        out_backprop.shape,
+        conv2d_attributes(strides, padding, data_format, dilations),
+    )
+    filter_backprop = np.zeros(filter_shape)
+    padded = _padded(input, geometry)
+    by_channel = out_backprop.reshape(*out_backprop.shape[:3], *filter_shape[2:])
+    for r, s, window in _taps(filter_shape, geometry):
+        filter_backprop[r, s] = np.sum(padded[window][..., np.newaxis] * by_channel, axis=(0, 1, 2))
+    return filter_backprop
 
 
 def rounding_error_bound(terms, magnitudes):
