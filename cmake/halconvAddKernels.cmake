@@ -1,7 +1,8 @@
 #[=[
 Compiles convolution kernels ahead of time into static libraries.
 
-  halconv_add_kernels(<name> TARGETS <target>... [SUITE <file>...] [OPS <op>...] [BATCH <n>] [TABLES <directory>])
+  halconv_add_kernels(<name> TARGETS <target>... [SUITE <file>...] [OPS <op>...] [BATCH <n>] [TABLES <directory>]
+                      [DTYPES <dtype>...] [GENERIC_DTYPES <dtype>...])
 
 Makes, for each target, a static library <name>_<target> with the generic kernels and one kernel for each problem of the
 suites and operation, and an interface library <name> that links them all. A program that links them beside
@@ -10,6 +11,8 @@ halconv::runtime finds the kernels by itself.
   TARGETS  x86_64, avx2, avx512, cuda, opencl, or native: the best CPU target that this machine can run
   SUITE    files of problems in benchdnn's notation, one a line; without it only the generic kernels are made
   OPS      forward, backward_input, backward_filter; default: all
+  DTYPES   element types of all kernels: f32, f64, f16, bf16, i32 (forward only); default: f32
+  GENERIC_DTYPES  element types besides, of the generic kernels only; default: none
   BATCH    takes the place of the problems' batch sizes
   TABLES   folder of tuned schedules, <target>.txt for each target; default: those that come with halconv
 
@@ -20,7 +23,7 @@ HALCONV_KERNEL_FEATURES adds Halide target features, e.g. asan, to every kernel.
 cmake_minimum_required(VERSION 3.28...4.0)
 
 function(halconv_add_kernels name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BATCH;TABLES" "TARGETS;SUITE;OPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BATCH;TABLES" "TARGETS;SUITE;OPS;DTYPES;GENERIC_DTYPES")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "halconv_add_kernels(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -53,10 +56,14 @@ function(halconv_add_kernels name)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${suites})
   list(JOIN arg_TARGETS , targets)
   set(options --targets ${targets} --registry ${directory} --library ${name})
-  if(arg_OPS)
-    list(JOIN arg_OPS , operations)
-    list(APPEND options --ops ${operations})
-  endif()
+  foreach(list IN ITEMS OPS DTYPES GENERIC_DTYPES)
+    if(arg_${list})
+      string(TOLOWER --${list} option)
+      string(REPLACE _ - option ${option})
+      list(JOIN arg_${list} , values)
+      list(APPEND options ${option} ${values})
+    endif()
+  endforeach()
   if(NOT "${arg_BATCH}" STREQUAL "")
     list(APPEND options --batch ${arg_BATCH})
   endif()
@@ -71,8 +78,8 @@ function(halconv_add_kernels name)
   string(REPLACE "\n" ";" plan "${plan}")
   foreach(line IN LISTS plan)
     string(REPLACE " " ";" kernel ${line})
-    list(POP_FRONT kernel target kernel_name generator halide_target problem)
-    _halconv_add_kernel(${directory}/${target} ${target} ${kernel_name} ${generator} ${halide_target} "${problem}"
+    list(POP_FRONT kernel target kernel_name generator halide_target dtype problem)
+    _halconv_add_kernel(${directory}/${target} ${target} ${kernel_name} ${generator} ${halide_target} ${dtype} "${problem}"
                         ${arg_TABLES}/${target}.txt)
     list(APPEND ${target}_kernels ${kernel_name})
   endforeach()
@@ -92,8 +99,8 @@ function(halconv_add_kernels name)
 endfunction()
 
 # The rule for one kernel's object.
-function(_halconv_add_kernel directory target kernel_name generator halide_target problem table)
-  set(parameters)
+function(_halconv_add_kernel directory target kernel_name generator halide_target dtype problem table)
+  set(parameters dtype=${dtype})
   set(depends halconv::generate)
   if(problem)
     list(APPEND parameters problem=${problem})

@@ -15,6 +15,17 @@
 
 namespace halconv::generators {
 
+/// The type that sums of products of `element` are kept in: f32 for the 16-bit floats, unsigned for integers, whose
+/// sums wrap around.
+inline Halide::Type accumulator_type(Halide::Type element) {
+  if (element.is_int()) return element.with_code(Halide::Type::UInt);
+  return element.bits() < 32 ? Halide::Float(32) : element;
+}
+
+/// The type that copies of `element` are kept in: a 16-bit float is converted once, when it is copied, rather than
+/// whenever it is read.
+inline Halide::Type copy_type(Halide::Type element) { return element.is_int() ? element : accumulator_type(element); }
+
 /// The variables of every algorithm here; schedules find the loops by them.
 struct Dimensions {
   Halide::Var c{"c"}, k{"k"}, x{"x"}, y{"y"}, n{"n"}, s{"s"}, r{"r"}, g{"g"};
@@ -44,15 +55,16 @@ inline Halide::Func shifted(Halide::Func image, Halide::Expr left, Halide::Expr 
 }
 
 /// `image` (c, x, y, n, g) of width x height with zeros around it; (0, 0) of the result is (-left, -top) of the image.
-/// With `channels` given, also zeros beyond the channels.
+/// With `channels` given, also zeros beyond the channels. Of the type that copies have.
 inline Halide::Func zero_padded(Halide::Func image, Halide::Expr width, Halide::Expr height, Halide::Expr left,
                                 Halide::Expr top, Halide::Expr channels = Halide::Expr()) {
   const auto [c, k, x, y, n, s, r, g] = Dimensions();
   const Halide::Region inside = {
       {channels.defined() ? Halide::Expr(0) : Halide::Expr(), channels}, {0, width}, {0, height}};
   Halide::Func padded(image.name() + "_padded");
-  padded(c, x, y, n, g) =
-      Halide::BoundaryConditions::constant_exterior(image, 0.0f, inside)(c, x - left, y - top, n, g);
+  const Halide::Expr zero = Halide::cast(image.type(), 0);
+  padded(c, x, y, n, g) = Halide::cast(copy_type(image.type()), Halide::BoundaryConditions::constant_exterior(
+                                                                    image, zero, inside)(c, x - left, y - top, n, g));
   return padded;
 }
 
@@ -64,6 +76,13 @@ inline Halide::Func unblocked(Halide::Func blocked, int block) {
   return filter;
 }
 
+/// The product of `a` and `b` in the type that their sum is kept in.
+inline Halide::Expr product(const Halide::Expr &a, const Halide::Expr &b) {
+  return Halide::cast(accumulator_type(a.type()), a) * Halide::cast(accumulator_type(b.type()), b);
+}
+
+inline Halide::Expr zero(Halide::Type element) { return Halide::cast(accumulator_type(element), 0); }
+
 /// sum(k, x, y, n, g) = sum over c, s, r of filter(k, c, s, r, g) * src(c, u, v, n, g), where
 ///   u = stride_width x + dilation_width s - pad_left
 ///   v = stride_height y + dilation_height r - pad_top
@@ -73,8 +92,8 @@ inline Convolution forward(Halide::Func src_padded, Halide::Func filter, Halide:
   Halide::Func patches("patches"), sum("sum");
   patches(c, x, y, n, s, r, g) = src_padded(c, x * geometry.stride_width + s * geometry.dilation_width,
                                             y * geometry.stride_height + r * geometry.dilation_height, n, g);
-  sum(k, x, y, n, g) = 0.0f;
-  sum(k, x, y, n, g) += filter(k, taps.x, taps.y, taps.z, g) * patches(taps.x, x, y, n, taps.y, taps.z, g);
+  sum(k, x, y, n, g) = zero(src_padded.type());
+  sum(k, x, y, n, g) += product(filter(k, taps.x, taps.y, taps.z, g), patches(taps.x, x, y, n, taps.y, taps.z, g));
   return {.padded = src_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 
@@ -91,10 +110,10 @@ inline Convolution backward_input(Halide::Func d_dst_padded, Halide::Func filter
   const auto [c, k, x, y, n, s, r, g] = Dimensions();
   Halide::Func patches("patches"), sum("sum");
   patches(k, x, y, n, s, r, g) = d_dst_padded(k, x - s * t.column_advance, y - r * t.row_advance, n, g);
-  sum(c, x, y, n, g) = 0.0f;
+  sum(c, x, y, n, g) = zero(d_dst_padded.type());
   sum(c, x, y, n, g) +=
-      filter(c, taps.x, t.first_column + t.column_step * taps.y, t.first_row + t.row_step * taps.z, g) *
-      patches(taps.x, x, y, n, taps.y, taps.z, g);
+      product(filter(c, taps.x, t.first_column + t.column_step * taps.y, t.first_row + t.row_step * taps.z, g),
+              patches(taps.x, x, y, n, taps.y, taps.z, g));
   return {.padded = d_dst_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 
@@ -135,9 +154,9 @@ inline FilterGradient backward_filter(Halide::Func src_padded, Halide::Func d_ds
   Halide::Func patches("patches"), sum("sum");
   patches(c, x, y, n, s, r, g) = src_padded(c, x * geometry.stride_width + s * geometry.dilation_width,
                                             y * geometry.stride_height + r * geometry.dilation_height, n, g);
-  sum(k, c, s, r, g) = 0.0f;
+  sum(k, c, s, r, g) = zero(src_padded.type());
   sum(k, c, s, r, g) +=
-      d_dst_padded(k, pixels.x, pixels.y, pixels.z, g) * patches(c, pixels.x, pixels.y, pixels.z, s, r, g);
+      product(d_dst_padded(k, pixels.x, pixels.y, pixels.z, g), patches(c, pixels.x, pixels.y, pixels.z, s, r, g));
   return {src_padded, d_dst_padded, patches, sum, pixels};
 }
 

@@ -13,8 +13,8 @@ Halide::Region inclusive_bounds(const Halide::OutputImageParam &tensor) {
 }  // namespace
 
 /// The gradients of the forward algorithm as Halide's reverse-mode differentiation derives them: oracles for the
-/// kernels that state the gradients themselves. Generic only. Source: Li et al., Differentiable Programming for Image
-/// Processing and Deep Learning in Halide, 2018.
+/// kernels that state the gradients themselves. Generic and f32 only. Source: Li et al., Differentiable Programming for
+/// Image Processing and Deep Learning in Halide, 2018.
 class Conv2dBackwardInputAutodiff : public KernelGenerator<Conv2dBackwardInputAutodiff> {
  public:
   Input<Halide::Buffer<float, 5>> filter{"filter"};

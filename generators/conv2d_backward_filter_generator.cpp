@@ -6,11 +6,16 @@ namespace halconv::generators {
 /// r, g).
 class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
  public:
-  Input<Halide::Buffer<float, 5>> src{"src"};
-  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 5>> d_filter{"d_filter"};
+  Input<Halide::Buffer<void, 5>> src{"src"};
+  Input<Halide::Buffer<void, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<void, 5>> d_filter{"d_filter"};
 
-  void configure() { configure_geometry(); }
+  void configure() {
+    src.set_type(element_type());
+    d_dst.set_type(element_type());
+    d_filter.set_type(element_type());
+    configure_geometry();
+  }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
@@ -20,7 +25,7 @@ class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
         zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
     const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
-    d_filter(k, c, s, r, g) = gradient_.sum(k, c, s, r, g);
+    d_filter(k, c, s, r, g) = Halide::cast(d_filter.type(), gradient_.sum(k, c, s, r, g));
   }
 
   void schedule() {

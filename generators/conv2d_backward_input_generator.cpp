@@ -8,11 +8,14 @@ namespace halconv::generators {
 /// (backward_input_phase.h).
 class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
  public:
-  Input<Halide::Buffer<float, 6>> filter{"filter"};
-  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 5>> d_src{"d_src"};
+  Input<Halide::Buffer<void, 6>> filter{"filter"};
+  Input<Halide::Buffer<void, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<void, 5>> d_src{"d_src"};
 
   void configure() {
+    filter.set_type(copy_type(element_type()));
+    d_dst.set_type(element_type());
+    d_src.set_type(element_type());
     if (problem()) return;
     offset_height_ = add_input<int32_t>("offset_height");
     offset_width_ = add_input<int32_t>("offset_width");
@@ -56,7 +59,8 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     const int left = -static_cast<int>(columns.offset), top = -static_cast<int>(rows.offset);
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = is_inside(columns, problem()->out_width) && is_inside(rows, problem()->out_height) &&
-                        !get_target().has_gpu_feature() && !schedules::shares_image(key("conv2d_backward_input"));
+                        !get_target().has_gpu_feature() && !converts() &&
+                        !schedules::shares_image(key("conv2d_backward_input"));
     const Halide::Func padded = shifted(inside ? Halide::Func(d_dst) : d_dst_padded_, left, top);
     Convolution convolution = backward_input(
         padded, unblocked_filter_, taps,
@@ -69,7 +73,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void define_whole(const Convolution &convolution) {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    d_src(c, x, y, n, g) = convolution.sum(c, x, y, n, g);
+    d_src(c, x, y, n, g) = Halide::cast(d_src.type(), convolution.sum(c, x, y, n, g));
     parts_ = {{schedules::kPureDefinition, x, y, convolution, unblocked_filter_}};
   }
 
@@ -96,7 +100,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     const int stride_width = static_cast<int>(problem()->stride_width);
     const int stride_height = static_cast<int>(problem()->stride_height);
-    d_src(c, x, y, n, g) = Halide::undef<float>();
+    d_src(c, x, y, n, g) = Halide::undef(element_type());
     for (const BackwardInputPhase &rows : row_phases()) {
       for (const BackwardInputPhase &columns : column_phases()) {
         const int update = static_cast<int>(parts_.size());
@@ -105,7 +109,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
         const Convolution convolution = phase(columns, rows, name);
         d_src(c, static_cast<int>(columns.first_row) + stride_width * pixel.x,
               static_cast<int>(rows.first_row) + stride_height * pixel.y, n, g) =
-            convolution.sum(c, pixel.x, pixel.y, n, g);
+            Halide::cast(d_src.type(), convolution.sum(c, pixel.x, pixel.y, n, g));
         parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
       }
     }

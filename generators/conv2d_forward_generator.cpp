@@ -5,17 +5,22 @@ namespace halconv::generators {
 /// dst = conv2d(src, filter): src (c, x, y, n, g), filter (k % block, c, s, r, k / block, g), dst (k, x, y, n, g).
 class Conv2dForward : public KernelGenerator<Conv2dForward> {
  public:
-  Input<Halide::Buffer<float, 5>> src{"src"};
-  Input<Halide::Buffer<float, 6>> filter{"filter"};
-  Output<Halide::Buffer<float, 5>> dst{"dst"};
+  Input<Halide::Buffer<void, 5>> src{"src"};
+  Input<Halide::Buffer<void, 6>> filter{"filter"};
+  Output<Halide::Buffer<void, 5>> dst{"dst"};
 
-  void configure() { configure_geometry(); }
+  void configure() {
+    src.set_type(element_type());
+    filter.set_type(copy_type(element_type()));
+    dst.set_type(element_type());
+    configure_geometry();
+  }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     block_ = schedules::direct_block(key("conv2d_forward"));
     // On a GPU the tiles of the result overhang it, and read zeros there.
-    const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature();
+    const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature() && !converts();
     const Halide::Func padded = inside ? shifted(src, geometry().pad_left, geometry().pad_top)
                                        : zero_padded(src, src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left,
                                                      geometry().pad_top, overhang(src.dim(0).extent()));
@@ -23,7 +28,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward> {
     unblocked_filter_ = unblocked(filter, block_);
     convolution_ = forward(padded, unblocked_filter_, taps, geometry());
     convolution_.inside = inside;
-    dst(k, x, y, n, g) = convolution_.sum(k, x, y, n, g);
+    dst(k, x, y, n, g) = Halide::cast(dst.type(), convolution_.sum(k, x, y, n, g));
   }
 
   void schedule() {

@@ -9,17 +9,20 @@
 #include "Halide.h"
 #include "ceil_divide.h"
 #include "conv2d_algorithm.h"
+#include "element_type.h"
 #include "halconv/conv2d_problem.h"
 #include "kernel_schedule.h"
 
 namespace halconv::generators {
 
 /// A generator of one convolution kernel. `problem` is benchdnn notation for a kernel of that shape alone, or "generic"
-/// for one that takes sizes from its buffers and the rest as scalars; `table` names the file of tuned schedules.
+/// for one that takes sizes from its buffers and the rest as scalars; `dtype` is a name of kDtypes; `table` names the
+/// file of tuned schedules.
 template <typename Derived>
 class KernelGenerator : public Halide::Generator<Derived> {
  public:
   Halide::GeneratorParam<std::string> problem_{"problem", "generic"};
+  Halide::GeneratorParam<std::string> dtype_{"dtype", "f32"};
   Halide::GeneratorParam<std::string> table_{"table", ""};
 
  protected:
@@ -40,8 +43,14 @@ class KernelGenerator : public Halide::Generator<Derived> {
     return shape_;
   }
 
+  /// Of the tensors' elements. Throws Halide::CompileError for an unknown dtype.
+  Halide::Type element_type() const { return generators::element_type(dtype_.value()); }
+
+  /// Whether elements are converted before they are multiplied, which takes a copy.
+  bool converts() const { return copy_type(element_type()) != element_type(); }
+
   schedules::KernelKey key(const std::string &operation) {
-    return {operation, problem(), this->get_target(), table_.value()};
+    return {operation, problem(), element_type(), this->get_target(), table_.value()};
   }
 
   /// An argument of a generic kernel, a constant of a specialised one. Converts to Expr from generate() on.

@@ -6,13 +6,20 @@ namespace halconv::generators {
 /// the last block overhangs.
 class ReorderFilterForward : public Halide::Generator<ReorderFilterForward> {
  public:
-  Input<Halide::Buffer<float, 5>> filter{"filter"};
-  Output<Halide::Buffer<float, 6>> packed{"packed"};
+  GeneratorParam<std::string> dtype{"dtype", "f32"};
+  Input<Halide::Buffer<void, 5>> filter{"filter"};
+  Output<Halide::Buffer<void, 6>> packed{"packed"};
+
+  void configure() {
+    filter.set_type(element_type(dtype));
+    packed.set_type(copy_type(element_type(dtype)));
+  }
 
   void generate() {
-    const Halide::Func extended =
-        Halide::BoundaryConditions::constant_exterior(filter, 0.0f, {{0, filter.dim(0).extent()}});
-    packed(k, c, s, r, block, g) = extended(block * packed.dim(0).extent() + k, c, s, r, g);
+    const Halide::Func extended = Halide::BoundaryConditions::constant_exterior(filter, Halide::cast(filter.type(), 0),
+                                                                                {{0, filter.dim(0).extent()}});
+    packed(k, c, s, r, block, g) =
+        Halide::cast(packed.type(), extended(block * packed.dim(0).extent() + k, c, s, r, g));
   }
 
   void schedule() { schedules::schedule_reorder_filter(get_target(), packed, k); }
@@ -25,13 +32,21 @@ class ReorderFilterForward : public Halide::Generator<ReorderFilterForward> {
 /// last block overhangs.
 class ReorderFilterBackwardInput : public Halide::Generator<ReorderFilterBackwardInput> {
  public:
-  Input<Halide::Buffer<float, 5>> filter{"filter"};
-  Output<Halide::Buffer<float, 6>> packed{"packed"};
+  GeneratorParam<std::string> dtype{"dtype", "f32"};
+  Input<Halide::Buffer<void, 5>> filter{"filter"};
+  Output<Halide::Buffer<void, 6>> packed{"packed"};
+
+  void configure() {
+    filter.set_type(element_type(dtype));
+    packed.set_type(copy_type(element_type(dtype)));
+  }
 
   void generate() {
     const Halide::Region inside = {{Halide::Expr(), Halide::Expr()}, {0, filter.dim(1).extent()}};
-    const Halide::Func extended = Halide::BoundaryConditions::constant_exterior(filter, 0.0f, inside);
-    packed(c, k, s, r, block, g) = extended(k, block * packed.dim(0).extent() + c, s, r, g);
+    const Halide::Func extended =
+        Halide::BoundaryConditions::constant_exterior(filter, Halide::cast(filter.type(), 0), inside);
+    packed(c, k, s, r, block, g) =
+        Halide::cast(packed.type(), extended(k, block * packed.dim(0).extent() + c, s, r, g));
   }
 
   void schedule() { schedules::schedule_reorder_filter(get_target(), packed, k); }

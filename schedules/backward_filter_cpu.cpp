@@ -183,7 +183,7 @@ void schedule_partial_filters(const BackwardFilterCpuParameters &p, const Conv2d
 
 void schedule_backward_filter_cpu(const KernelKey &key, Func result, const generators::FilterGradient &gradient) {
   const BackwardFilterCpuParameters p = backward_filter_cpu_parameters(key);
-  const int lanes = key.target.natural_vector_size<float>();
+  const int lanes = key.lanes();
   const Func src = taps_share_pixels(key) ? gradient.src_padded : gradient.patches;
   if (p.pixel_tasks > 1) {
     schedule_partial_filters(p, *key.problem, lanes, result, src, gradient);

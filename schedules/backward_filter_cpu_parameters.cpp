@@ -95,23 +95,24 @@ int choose_rows(const CpuMachine &machine, const Conv2dProblem &p, const Backwar
   const auto bytes = [&](int64_t rows) {
     const int64_t d_dst = rows * p.out_width * parameters.vectors * machine.lanes;
     const int64_t src = rows_read(p, rows) * p.in_width * parameters.channels_per_task;
-    return (d_dst + src) * static_cast<int64_t>(sizeof(float));
+    return (d_dst + src) * machine.lane_bytes;
   };
   const int64_t d_dst_block = p.batch * p.out_height * p.out_width * parameters.vectors * machine.lanes;
-  if (d_dst_block * static_cast<int64_t>(sizeof(float)) <= 2 * machine.l1_bytes) return 0;
+  if (d_dst_block * machine.lane_bytes <= 2 * machine.l1_bytes) return 0;
   int64_t rows = 1;
   while (rows < p.out_height && bytes(rows + 1) <= machine.l1_bytes) ++rows;
   return static_cast<int>(ceil_divide(p.out_height, ceil_divide(p.out_height, rows)));
 }
 
 /// What one task keeps in L2: its channels of src, and its part of the filter where the sum is in memory.
-int64_t task_bytes(const Conv2dProblem &p, const BackwardFilterCpuParameters &parameters, int64_t block) {
+int64_t task_bytes(const CpuMachine &machine, const Conv2dProblem &p, const BackwardFilterCpuParameters &parameters,
+                   int64_t block) {
   const int64_t rows = parameters.rows == 0 ? p.batch * p.in_height : rows_read(p, parameters.rows);
   const int64_t src = rows * p.in_width * parameters.channels_per_task;
   const int64_t filter = parameters.rows == 0 ? 0
                                               : parameters.blocks_per_task * block * parameters.channels_per_task *
                                                     p.filter_height * p.filter_width;
-  return (src + filter) * static_cast<int64_t>(sizeof(float));
+  return (src + filter) * machine.lane_bytes;
 }
 
 /// Elements that tasks copy, each its channels of src once and for these its channels of d_dst, and that they add to
@@ -144,7 +145,7 @@ void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, int64_t gro
       split.channels_per_task = static_cast<int>(ceil_divide(tiles, c_splits)) * split.channels;
       split.rows = choose_rows(machine, p, split);
       const bool smallest = k_splits == blocks && c_splits == tiles;
-      if (task_bytes(p, split, block) > machine.l2_bytes / 2 && !smallest) continue;
+      if (task_bytes(machine, p, split, block) > machine.l2_bytes / 2 && !smallest) continue;
       const double moved = elements_moved(p, split, k_splits, c_splits);
       if (least_moved == 0 || moved < least_moved) {
         least_moved = moved;
@@ -159,8 +160,7 @@ void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, int64_t gro
 /// core of a Xeon, Sapphire Rapids).
 bool is_worth_partial_filters(const CpuMachine &machine, const Conv2dProblem &p) {
   const int64_t filter = p.filter_height * p.filter_width * p.in_channels * p.out_channels;
-  return std::max(p.batch, p.out_height) >= kTasks &&
-         kTasks * filter * static_cast<int64_t>(sizeof(float)) <= machine.l2_bytes / 2;
+  return std::max(p.batch, p.out_height) >= kTasks && kTasks * filter * machine.lane_bytes <= machine.l2_bytes / 2;
 }
 
 /// A task for each of kTasks parts of the pixels, or none where all pixels are few enough to be summed in registers.
@@ -177,7 +177,7 @@ bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, Backw
 }
 
 BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
-  const CpuMachine machine = cpu_machine(key.target);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem whole = key.problem.value_or(kTypical), p = whole.group();
   BackwardFilterCpuParameters parameters;
   choose_register_tile(machine, p, &parameters);
@@ -225,7 +225,7 @@ void add_tasks(const CpuMachine &machine, const Conv2dProblem &problem, Backward
 
 std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key) {
   constexpr size_t kTiles = 16;
-  const CpuMachine machine = cpu_machine(key.target);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem problem = key.problem->group();
   std::vector<int64_t> rows = halved_splits(problem.out_height, 1);
   rows.push_back(0);

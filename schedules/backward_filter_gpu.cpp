@@ -18,7 +18,7 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
-constexpr int kVector = 4;  // floats in 128 bits, the widest access
+constexpr int kVector = 4;  // elements; of floats 128 bits, the widest access
 
 /// The loops of one stage over tiles of the filter. Fresh names for each, because Halide finds a compute_at level by
 /// name over all stages of a Func.

@@ -5,10 +5,10 @@
 namespace halconv::schedules {
 namespace {
 
-constexpr int kSharedFloats = 48 * 1024 / 4;  // a block's limit without opting in to more
-constexpr int kLeastThreads = 32;             // a warp
-constexpr int kLeastBlocks = 256;             // two for each multiprocessor of a large GPU
-constexpr int kMostGroups = 32;               // each is as large as the filter, in global memory
+constexpr int kSharedBytes = 48 * 1024;  // a block's limit without opting in to more
+constexpr int kLeastThreads = 32;        // a warp
+constexpr int kLeastBlocks = 256;        // two for each multiprocessor of a large GPU
+constexpr int kMostGroups = 32;          // each is as large as the filter, in global memory
 
 template <typename T>
 constexpr T ceil_div(T a, T b) {
@@ -25,21 +25,27 @@ int tile_of_channels(int64_t channels, int most) {
   return tile;
 }
 
-/// Accumulators: 4 x 4 channels (less for a wide filter) for each column of a small filter, else 8 x 4 for one tap.
+/// How many times as many bytes an accumulator has as a float; tiles have so much fewer of them.
+int words(const BackwardFilterGpuParameters &t) { return t.element_bytes / 4; }
+
+/// Accumulators of floats: 4 x 4 channels (less for a wide filter) for each column of a small filter, else 8 x 4 for
+/// one tap.
 void choose_register_tile(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   const int64_t columns = p.filter_width;
   t->staged_by_tap = columns == 1 || columns > 7 || p.dilation_width > 4 || p.dilation_height > 4;
   t->s = t->staged_by_tap ? 1 : static_cast<int>(columns);
-  t->k = t->s == 1 && p.out_channels >= 32 ? 8 : 4;
+  t->k = t->s == 1 && p.out_channels >= 32 && words(*t) == 1 ? 8 : 4;
   t->c = static_cast<int>(std::min<int64_t>(p.in_channels, 4));
   if (t->s > 4 && p.in_channels != 3) t->c = std::min(t->c, 2);
 }
 
 void choose_threads(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   // Rows of the filter are threads where there are few input channels. The sums of a block may take half the memory.
-  const int most = t->s > 4 ? 32 : 64;
+  const int most = (t->s > 4 ? 32 : 64) / words(*t);
   t->k_threads = std::max(1, tile_of_channels(p.out_channels, most) / t->k);
-  t->c_threads = p.in_channels <= t->c ? 1 : std::max(1, tile_of_channels(p.in_channels, t->s == 1 ? 64 : 32) / t->c);
+  t->c_threads = p.in_channels <= t->c
+                     ? 1
+                     : std::max(1, tile_of_channels(p.in_channels, (t->s == 1 ? 64 : 32) / words(*t)) / t->c);
   t->r_threads = 1;
   while (t->c_threads == 1 && !t->staged_by_tap && t->r_threads < std::min<int64_t>(p.filter_height, 8)) {
     t->r_threads *= 2;
@@ -56,8 +62,8 @@ void choose_pixels(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
     }
   }
   t->height = static_cast<int>(std::min<int64_t>(p.out_height, 8));
-  while (t->height > 1 && t->shared_floats() > kSharedFloats) --t->height;
-  while (t->width > 1 && t->shared_floats() > kSharedFloats) --t->width;
+  while (t->height > 1 && t->shared_bytes() > kSharedBytes) --t->height;
+  while (t->width > 1 && t->shared_bytes() > kSharedBytes) --t->width;
   t->unrolled_width = t->width;
 }
 
@@ -74,8 +80,8 @@ void choose_groups(const Conv2dProblem &p, int64_t groups, BackwardFilterGpuPara
 }
 
 /// Any sizes: rows in as many groups as make enough blocks.
-BackwardFilterGpuParameters generic_parameters(Halide::Func result) {
-  BackwardFilterGpuParameters t;
+BackwardFilterGpuParameters generic_parameters(BackwardFilterGpuParameters t, Halide::Func result) {
+  t.c /= words(t);
   const auto tensor = result.output_buffer();
   const Halide::Expr tiles = ceil_div<Halide::Expr>(tensor.dim(0).extent(), t.block_k()) *
                              ceil_div<Halide::Expr>(tensor.dim(1).extent(), t.block_c()) * tensor.dim(2).extent() *
@@ -87,9 +93,10 @@ BackwardFilterGpuParameters generic_parameters(Halide::Func result) {
 }  // namespace
 
 BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result) {
-  if (!key.problem) return generic_parameters(result);
-  const Conv2dProblem problem = key.problem->group();
   BackwardFilterGpuParameters t;
+  t.element_bytes = key.accumulator().bytes();
+  if (!key.problem) return generic_parameters(t, result);
+  const Conv2dProblem problem = key.problem->group();
   t.stride_width = static_cast<int>(problem.stride_width);
   t.stride_height = static_cast<int>(problem.stride_height);
   t.dilation_width = static_cast<int>(problem.dilation_width);

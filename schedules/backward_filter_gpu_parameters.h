@@ -8,6 +8,7 @@ namespace halconv::schedules {
 
 /// Extents of the tiles. k are output, c input channels; s and r are the filter's columns and rows.
 struct BackwardFilterGpuParameters {
+  int element_bytes = 4;                            ///< of what registers and shared memory hold
   int k = 8, c = 8, s = 1;                          ///< a thread's accumulators
   int k_threads = 8, c_threads = 8, r_threads = 1;  ///< a block of threads
   int width = 8, height = 4;                        ///< pixels of d_dst that are staged in shared memory at once
@@ -32,9 +33,10 @@ struct BackwardFilterGpuParameters {
   int staged_height() const {
     return staged_by_tap ? height : (height - 1) * stride_height + (r_threads - 1) * dilation_height + 1;
   }
-  int shared_floats() const {
-    return block_k() * block_c() * s * r_threads + block_k() * width * height +
-           block_c() * staged_width() * staged_height();
+  int shared_bytes() const {
+    const int elements = block_k() * block_c() * s * r_threads + block_k() * width * height +
+                         block_c() * staged_width() * staged_height();
+    return elements * element_bytes;
   }
 };
 

@@ -10,7 +10,8 @@ namespace halconv::schedules {
 
 /// Facts of the smallest machine a target is tuned for; a schedule made for them is good on a larger one.
 struct CpuMachine {
-  int lanes;                   ///< floats in a vector register
+  int lanes;  ///< elements in a vector register
+  int64_t lane_bytes;
   int registers;               ///< vector registers
   double fmas_per_cycle;       ///< vector multiply-adds
   double loads_per_cycle;      ///< of a vector or a broadcast scalar
@@ -18,14 +19,16 @@ struct CpuMachine {
   int64_t l1_bytes, l2_bytes;  ///< data caches of one core
 };
 
-inline CpuMachine cpu_machine(const Halide::Target &target) {
-  const int lanes = target.natural_vector_size<float>();
+/// `element` is what registers hold.
+inline CpuMachine cpu_machine(const Halide::Target &target, Halide::Type element) {
+  const int lanes = target.natural_vector_size(element);
+  const int64_t bytes = element.bytes();
   // Sapphire Rapids and Zen 4: two 512-bit multiply-adds (Zen 4: one) and two 512-bit loads a cycle.
-  if (target.has_feature(Halide::Target::AVX512_Skylake)) return {lanes, 32, 2, 2, 4, 32 << 10, 1 << 20};
+  if (target.has_feature(Halide::Target::AVX512_Skylake)) return {lanes, bytes, 32, 2, 2, 4, 32 << 10, 1 << 20};
   // Haswell and later, Zen 2 and later.
-  if (target.has_feature(Halide::Target::FMA)) return {lanes, 16, 2, 2, 4, 32 << 10, 1 << 20};
+  if (target.has_feature(Halide::Target::FMA)) return {lanes, bytes, 16, 2, 2, 4, 32 << 10, 1 << 20};
   // Baseline x86-64: the multiply and the add are two instructions, and share the two vector ports.
-  return {lanes, 16, 1, 2, 8, 32 << 10, 256 << 10};
+  return {lanes, bytes, 16, 1, 2, 8, 32 << 10, 256 << 10};
 }
 
 }  // namespace halconv::schedules

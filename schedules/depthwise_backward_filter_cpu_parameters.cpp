@@ -39,7 +39,7 @@ int unrolled_pixels(const Conv2dProblem &p) {
 }
 
 DepthwiseBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
-  const CpuMachine machine = cpu_machine(key.target);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   DepthwiseBackwardFilterCpuParameters t;
   t.lanes = machine.lanes;
   if (!key.problem) {

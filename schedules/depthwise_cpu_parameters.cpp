@@ -68,7 +68,7 @@ void choose_tile(const CpuMachine &machine, const KernelKey &key, const ResultSh
 }
 
 DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
-  const CpuMachine machine = cpu_machine(key.target);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   DepthwiseCpuParameters p;
   p.lanes = machine.lanes;
   if (!key.problem) {

@@ -94,7 +94,7 @@ void schedule_padded(const KernelKey &key, Func padded, const Expr &channels, in
 }
 
 void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, const ResultPart &part) {
-  const int lanes = key.target.natural_vector_size<float>();
+  const int lanes = key.lanes();
   const Loops loops(part);
   const Var c = result.args()[0], n = result.args()[3], g = result.args()[4];
   Stage stage = part.update == kPureDefinition ? Stage(result) : result.update(part.update);
@@ -143,9 +143,7 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
 
 }  // namespace
 
-int direct_cpu_block(const KernelKey &key) {
-  return direct_cpu_parameters(key).vectors * key.target.natural_vector_size<float>();
-}
+int direct_cpu_block(const KernelKey &key) { return direct_cpu_parameters(key).vectors * key.lanes(); }
 
 void schedule_direct_cpu(const KernelKey &key, Func result, const std::vector<ResultPart> &parts) {
   const DirectCpuParameters parameters = direct_cpu_parameters(key);

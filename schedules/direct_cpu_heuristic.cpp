@@ -39,7 +39,8 @@ double cycles_per_product(const CpuMachine &machine, const Tile &tile, bool filt
   const double load_cycles = loads / machine.loads_per_cycle;
   const double exposed = 0.3 * load_cycles * (load_cycles / busy) * (load_cycles / busy);
   // A cache line of the filter that comes from L2.
-  const double refill = filter_in_l1 ? 0 : 0.2 * static_cast<double>(tile.vectors * machine.lanes) / 16;
+  const double refill =
+      filter_in_l1 ? 0 : 0.2 * static_cast<double>(tile.vectors * machine.lanes * machine.lane_bytes) / 64;
   return std::max(busy, load_cycles) + exposed + refill;
 }
 
@@ -54,13 +55,13 @@ double pixel_tile_cycles(const CpuMachine &machine, const DirectShape &s, const 
   const double products = static_cast<double>(s.reduced_channels * s.tap_rows * s.tap_columns);
   // Square tiles share more of the image between taps: 3x3, 128 channels, 28x28: tiles of 7x2 are 2 % faster than 14x1.
   const double image_refill =
-      0.5 / 16 *
+      0.5 / 64 * static_cast<double>(machine.lane_bytes) *
       static_cast<double>(pixels_read(tile.width, s.stride_columns, s.tap_columns) *
                           pixels_read(tile.height, s.stride_rows, s.tap_rows) * s.reduced_channels);
   const auto block = [&](int64_t vectors) {
     const Tile part = {vectors, tile.width, tile.height};
-    const bool in_l1 =
-        products * static_cast<double>(vectors * machine.lanes * 4) < static_cast<double>(machine.l1_bytes / 2);
+    const bool in_l1 = products * static_cast<double>(vectors * machine.lanes * machine.lane_bytes) <
+                       static_cast<double>(machine.l1_bytes / 2);
     // Zeroing, storing, and a mispredicted exit of the channel loop at every tap.
     const double overhead =
         2.0 * static_cast<double>(part.accumulators()) + 20.0 * static_cast<double>(s.tap_rows * s.tap_columns);
@@ -110,8 +111,9 @@ Tile best_tile(const CpuMachine &machine, const DirectShape &s) {
 /// Rows of a task: all, or those that waste least among the multiples of the tile's height that need at most `bytes` of
 /// the image. The last task computes as many rows as the others, whatever is left; each reads the filter and its halo
 /// anew.
-int64_t task_rows(const DirectShape &s, int64_t height, int64_t bytes) {
-  const int64_t row_bytes = pixels_read(s.columns, s.stride_columns, s.tap_columns) * s.reduced_channels * 4;
+int64_t task_rows(const CpuMachine &machine, const DirectShape &s, int64_t height, int64_t bytes) {
+  const int64_t row_bytes =
+      pixels_read(s.columns, s.stride_columns, s.tap_columns) * s.reduced_channels * machine.lane_bytes;
   const int64_t most = bytes / (row_bytes * std::min(s.stride_rows, s.tap_rows));
   if (most >= s.rows) return s.rows;
   int64_t best = std::min(height, s.rows);
@@ -128,13 +130,13 @@ int64_t task_rows(const DirectShape &s, int64_t height, int64_t bytes) {
 }
 
 void choose_tasks(const CpuMachine &machine, const DirectShape &s, DirectCpuParameters *p) {
-  const int64_t filter_bytes = s.reduced_channels * s.tap_rows * s.tap_columns * s.result_channels * 4;
+  const int64_t filter_bytes = s.reduced_channels * s.tap_rows * s.tap_columns * s.result_channels * machine.lane_bytes;
   // Few rows a task keep image and result near while the filter comes from L2 (3x3, 64 channels, 56x56: 4 to 7 rows are
   // 4 % faster than 14); a filter that does not stay there is read once per task, which then is as many rows as it can
   // be.
   const int64_t image_bytes = filter_bytes <= machine.l2_bytes * 5 / 8 ? machine.l2_bytes / 8 : machine.l2_bytes;
   const int64_t blocks = ceil_divide(s.result_channels, p->vectors * machine.lanes);
-  const int64_t rows = task_rows(s, p->height, image_bytes);
+  const int64_t rows = task_rows(machine, s, p->height, image_bytes);
   const int64_t channel_tasks = ceil_divide(kTasks, s.images * ceil_divide(s.rows, rows));
   p->rows_per_task = static_cast<int>(rows);
   p->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, channel_tasks)));
@@ -204,7 +206,7 @@ bool fits_cache(const CpuMachine &machine, const DirectShape &s, const Tile &til
 
 std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key) {
   constexpr size_t kTiles = 24;
-  const CpuMachine machine = cpu_machine(key.target);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const DirectShape s = direct_shape(key);
   std::vector<ScheduleNumbers> space;
   const auto add = [&](const Tile &tile, int64_t unroll, int64_t rows, int64_t blocks) {
@@ -229,7 +231,7 @@ std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key) {
 }
 
 DirectCpuParameters estimate_direct_cpu_parameters(const KernelKey &key) {
-  const CpuMachine machine = cpu_machine(key.target);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   if (!key.problem) return generic_parameters(machine);
   const DirectShape shape = direct_shape(key);
   const Tile tile = best_tile(machine, shape);

@@ -16,13 +16,13 @@ BackwardInputPhase largest_phase(const std::vector<BackwardInputPhase> &phases) 
   return largest;
 }
 
-DirectShape backward_input_shape(const Conv2dProblem &p) {
+DirectShape backward_input_shape(const Conv2dProblem &p, bool copied) {
   const BackwardInputPhase rows =
       largest_phase(backward_input_phases(p.in_height, p.filter_height, p.stride_height, p.dilation_height, p.pad_top));
   const BackwardInputPhase columns =
       largest_phase(backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left));
-  const bool in_place =
-      p.filter_height == 1 && p.filter_width == 1 && rows.rows <= p.out_height && columns.rows <= p.out_width;
+  const bool in_place = !copied && p.filter_height == 1 && p.filter_width == 1 && rows.rows <= p.out_height &&
+                        columns.rows <= p.out_width;
   return {p.out_channels / p.groups,
           p.in_channels / p.groups,
           rows.rows,
@@ -39,9 +39,18 @@ DirectShape backward_input_shape(const Conv2dProblem &p) {
 
 DirectShape direct_shape(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
-  if (key.operation == kBackwardInput) return backward_input_shape(p);
-  return {p.in_channels / p.groups, p.out_channels / p.groups, p.out_height,   p.out_width,        p.filter_height,
-          p.filter_width,           p.stride_height,           p.stride_width, p.batch * p.groups, !p.is_padded()};
+  const bool copied = generators::copy_type(key.element) != key.element;
+  if (key.operation == kBackwardInput) return backward_input_shape(p, copied);
+  return {p.in_channels / p.groups,
+          p.out_channels / p.groups,
+          p.out_height,
+          p.out_width,
+          p.filter_height,
+          p.filter_width,
+          p.stride_height,
+          p.stride_width,
+          p.batch * p.groups,
+          !copied && !p.is_padded()};
 }
 
 DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {

@@ -8,7 +8,7 @@
 namespace halconv::schedules {
 namespace {
 
-constexpr int kSharedFloats = 48 * 1024 / 4;       // a block's limit without opting in to more
+constexpr int kSharedBytes = 48 * 1024;            // a block's limit without opting in to more
 constexpr int kThreads = 128, kLeastThreads = 32;  // of a block
 constexpr int kLeastChunk = 8;
 constexpr int kMostUnrolledColumns = 16;  // of the filter
@@ -40,13 +40,16 @@ Extents backward_input_extents(const Conv2dProblem &p, DirectGpuParameters *para
           ceil_divide(p.in_height, p.stride_height)};
 }
 
-/// Pixels of a thread: at most 8, most of them in a row, as few as can be outside the image.
+/// The most pixels of a thread: their accumulators of 8 channels take half the registers that it may have.
+int most_pixels(const DirectGpuParameters &p) { return 32 / p.element_bytes; }
+
+/// Pixels of a thread: most of them in a row, as few as can be outside the image.
 void choose_pixels(const Extents &e, DirectGpuParameters *p) {
-  p->width = static_cast<int>(std::min<int64_t>(e.width, 8));
+  p->width = static_cast<int>(std::min<int64_t>(e.width, most_pixels(*p)));
   for (int width = p->width; width >= 5; --width) {
     if (ceil_divide(e.width, width) * width < ceil_divide(e.width, p->width) * p->width) p->width = width;
   }
-  p->height = static_cast<int>(std::min<int64_t>(e.height, std::max(1, 8 / p->width)));
+  p->height = static_cast<int>(std::min<int64_t>(e.height, std::max(1, most_pixels(*p) / p->width)));
 }
 
 void choose_threads(const Extents &e, DirectGpuParameters *p) {
@@ -69,8 +72,12 @@ int largest_divisor(int64_t reduced, int64_t limit) {
   return static_cast<int>(divisor);
 }
 
+int shared_elements(const DirectGpuParameters &p) { return kSharedBytes / p.element_bytes; }
+
 /// What is left of shared memory beside the sums.
-int free_floats(const DirectGpuParameters &p) { return kSharedFloats - p.threads() * p.channels * p.width * p.height; }
+int free_elements(const DirectGpuParameters &p) {
+  return shared_elements(p) - p.threads() * p.channels * p.width * p.height;
+}
 
 int staged_pixels(const DirectGpuParameters &p) {
   return p.staged_width(p.filter_width) * p.staged_height(p.filter_height);
@@ -82,17 +89,17 @@ int staged_pixels(const DirectGpuParameters &p) {
 void choose_chunk(const Extents &e, DirectGpuParameters *p) {
   const int least = static_cast<int>(std::min<int64_t>(e.reduced, kLeastChunk));
   const bool pointwise = p->filter_width * p->filter_height == 1;
-  const auto all_fit = [&] { return e.reduced <= 16 && e.reduced * staged_pixels(*p) <= kSharedFloats; };
-  const auto least_fits = [&] { return least * staged_pixels(*p) <= free_floats(*p); };
+  const auto all_fit = [&] { return e.reduced <= 16 && e.reduced * staged_pixels(*p) <= shared_elements(*p); };
+  const auto least_fits = [&] { return least * staged_pixels(*p) <= free_elements(*p); };
   while (!all_fit() && !least_fits() && p->row_threads > 1 && p->threads() > 2 * kLeastThreads) p->row_threads /= 2;
   p->staged_by_tap = (pointwise && p->stride_width * p->stride_height > 1) || p->filter_width > kMostUnrolledColumns ||
                      (!all_fit() && !least_fits());
   if (p->staged_by_tap) {
-    p->chunk = largest_divisor(e.reduced, std::min(32, free_floats(*p) / (p->block_width() * p->block_height())));
+    p->chunk = largest_divisor(e.reduced, std::min(32, free_elements(*p) / (p->block_width() * p->block_height())));
   } else if (all_fit()) {
     p->chunk = static_cast<int>(e.reduced);
   } else {
-    p->chunk = largest_divisor(e.reduced, std::min(pointwise ? 32 : 16, free_floats(*p) / staged_pixels(*p)));
+    p->chunk = largest_divisor(e.reduced, std::min(pointwise ? 32 : 16, free_elements(*p) / staged_pixels(*p)));
   }
   p->chunks = static_cast<int>(e.reduced / p->chunk);
   // With four channels unrolled, three columns need more than the 170 registers at which three blocks share a
@@ -104,7 +111,11 @@ void choose_chunk(const Extents &e, DirectGpuParameters *p) {
 
 DirectGpuParameters direct_gpu_parameters(const KernelKey &key) {
   DirectGpuParameters parameters;
-  if (!key.problem) return parameters;
+  parameters.element_bytes = key.accumulator().bytes();
+  if (!key.problem) {
+    parameters.width = most_pixels(parameters);
+    return parameters;
+  }
   const Conv2dProblem group = key.problem->group();
   const Extents extents = key.operation == "conv2d_forward" ? forward_extents(group, &parameters)
                                                             : backward_input_extents(group, &parameters);

@@ -8,6 +8,7 @@ namespace halconv::schedules {
 
 /// Extents of the tiles. Pixels are the result's; the reduced channels are those summed over.
 struct DirectGpuParameters {
+  int element_bytes = 4;                                         ///< of what registers and shared memory hold
   int channels = 8, width = 8, height = 1;                       ///< a thread's accumulators: 140-180 registers in all
   int channel_threads = 8, column_threads = 1, row_threads = 8;  ///< a block of threads
   int chunk = 16;          ///< reduced channels that are staged in shared memory at once

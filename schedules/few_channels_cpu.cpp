@@ -111,14 +111,14 @@ void schedule_part(const Tile &tile, int channels, int lanes, Func result, const
 bool has_few_channels(const KernelKey &key) {
   if (!key.problem || key.target.has_gpu_feature() || key.operation != kBackwardInput) return false;
   const DirectShape shape = direct_shape(key);
-  const int lanes = key.target.natural_vector_size<float>();
+  const int lanes = key.lanes();
   return key.problem->stride_width > 1 && shape.result_channels <= lanes / 2 && shape.columns >= lanes;
 }
 
 int few_channels_block(const KernelKey &key) { return static_cast<int>(direct_shape(key).result_channels); }
 
 void schedule_few_channels_cpu(const KernelKey &key, Func result, const std::vector<ResultPart> &parts) {
-  const CpuMachine machine = cpu_machine(key.target);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const DirectShape shape = direct_shape(key);
   const Tile tile = choose_tile(machine, shape);
   const int channels = static_cast<int>(shape.result_channels);

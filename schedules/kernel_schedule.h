@@ -20,9 +20,14 @@ using ScheduleNumbers = std::vector<std::pair<std::string, int>>;
 struct KernelKey {
   std::string operation;                 ///< "conv2d_forward", ...
   std::optional<Conv2dProblem> problem;  ///< nothing: generic
+  Halide::Type element;                  ///< of the tensors
   Halide::Target target;
   std::string table;                   ///< file of tuned rows; empty: heuristic only
   ScheduleNumbers *numbers = nullptr;  ///< where to tell the numbers that the schedule runs with; null: nowhere
+
+  /// What registers hold, and copies in cache.
+  Halide::Type accumulator() const { return generators::accumulator_type(element); }
+  int lanes() const { return target.natural_vector_size(accumulator()); }
 };
 
 inline constexpr int kPureDefinition = -1;

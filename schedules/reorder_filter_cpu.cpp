@@ -7,7 +7,7 @@ void schedule_reorder_filter_cpu(const Halide::Target &target, Halide::Func pack
   const Halide::Var vector("vector"), lane("lane"), task("task");
   // Vectors along the dimension in which the filter is contiguous: loads are dense and, for backward_input, which
   // transposes, stores scatter. That beats gathering loads, and transposing in registers, on a 9 MB filter.
-  packed.split(contiguous, vector, lane, target.natural_vector_size<float>(), Halide::TailStrategy::GuardWithIf)
+  packed.split(contiguous, vector, lane, target.natural_vector_size(packed.type()), Halide::TailStrategy::GuardWithIf)
       .vectorize(lane);
   if (contiguous.name() == d[0].name()) {
     packed.reorder(lane, vector, d[1], d[2], d[3], d[4], d[5]);

@@ -94,7 +94,7 @@ void TunedRow::fail(const std::string &message) const { fail_at(location_, messa
 std::optional<TunedRow> find_tuned_row(const KernelKey &key) {
   std::optional<TunedRow> row;
   if (key.numbers != nullptr) row = TunedRow("the heuristic", {}, key.numbers);
-  if (key.table.empty()) return row;
+  if (key.table.empty() || key.element != Halide::Float(32)) return row;
   std::ifstream file(key.table);
   if (!file) throw Halide::CompileError("table=" + key.table + ": cannot be read, expected a file of tuned rows");
   const std::string problem = key.problem ? to_string(*key.problem) : "generic";

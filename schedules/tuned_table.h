@@ -5,7 +5,7 @@
 ///
 /// A row is the operation (with its algorithm), the problem as to_string(Conv2dProblem) spells it or "generic", and
 /// name=integer pairs; what follows a # tells where the numbers come from. Names that a row leaves out keep the
-/// heuristic's value.
+/// heuristic's value. Rows are those of f32 kernels.
 #ifndef HALCONV_SCHEDULES_TUNED_TABLE_H_
 #define HALCONV_SCHEDULES_TUNED_TABLE_H_
 

@@ -142,8 +142,10 @@ TEST_P(BadInputTest, MisalignedData) {
 /// Values that no enumerator has and that the enumerations can hold.
 TEST_P(BadInputTest, UnknownEnumerators) {
   for (const Role &role : roles()) {
-    expect_failure([&](Arguments *a) { (a->*role.tensor).dtype = static_cast<halconv_dtype>(1); },
-                   {HALCONV_INVALID_ARGUMENT, {role.name, "dtype", "1"}});
+    expect_failure([&](Arguments *a) { (a->*role.tensor).dtype = static_cast<halconv_dtype>(7); },
+                   {HALCONV_INVALID_ARGUMENT, {role.name, "dtype", "7", "f64"}});
+    expect_failure([&](Arguments *a) { (a->*role.tensor).dtype = HALCONV_INT32; },
+                   {HALCONV_INVALID_ARGUMENT, {role.name, "i32", "one dtype"}});
     expect_failure([&](Arguments *a) { (a->*role.tensor).device = static_cast<halconv_device>(3); },
                    {HALCONV_INVALID_ARGUMENT, {role.name, "device", "3"}});
   }
@@ -375,7 +377,7 @@ TEST(BadInputOutputShape, ReportsAndWritesNothing) {
 class BadPlanTest : public ::testing::Test {
  protected:
   halconv_status create(const char *problem, halconv_operation operation = HALCONV_FORWARD) {
-    return halconv_plan_create(operation, problem, nullptr, HALCONV_HOST, &created_);
+    return halconv_plan_create(operation, problem, nullptr, nullptr, &created_);
   }
 
   halconv_plan *const untouched_ = reinterpret_cast<halconv_plan *>(16);
@@ -384,13 +386,17 @@ class BadPlanTest : public ::testing::Test {
 
 TEST_F(BadPlanTest, Create) {
   const char *const good = "mb1ic2ih5oc3kh3ph1";
-  EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, nullptr, HALCONV_HOST, nullptr),
+  EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, nullptr, nullptr, nullptr),
                        {HALCONV_INVALID_ARGUMENT, {"plan", "null"}}));
   EXPECT_TRUE(fails_as(create(nullptr), {HALCONV_INVALID_ARGUMENT, {"problem", "null"}}));
   EXPECT_TRUE(
       fails_as(create(good, static_cast<halconv_operation>(3)), {HALCONV_INVALID_ARGUMENT, {"operation", "3"}}));
-  EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, nullptr, static_cast<halconv_device>(3), &created_),
-                       {HALCONV_INVALID_ARGUMENT, {"device", "3"}}));
+  const halconv_tensor_format nowhere = {HALCONV_FLOAT32, static_cast<halconv_device>(3)};
+  EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, &nowhere, nullptr, &created_),
+                       {HALCONV_INVALID_ARGUMENT, {"format->device", "3"}}));
+  const halconv_tensor_format nothing = {static_cast<halconv_dtype>(7), HALCONV_HOST};
+  EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, &nothing, nullptr, &created_),
+                       {HALCONV_INVALID_ARGUMENT, {"format->dtype", "7", "f64"}}));
   EXPECT_TRUE(created_ == untouched_ || created_ == nullptr);
 }
 
@@ -459,7 +465,7 @@ TEST_F(BadPlanTest, OutOfMemory) {
     const auto whole_life = [&](const halconv_execution &execution) {
       halconv_plan *plan = nullptr;
       halconv_status status =
-          halconv_plan_create(operation, to_string(convolution.problem()).c_str(), &execution, HALCONV_HOST, &plan);
+          halconv_plan_create(operation, to_string(convolution.problem()).c_str(), nullptr, &execution, &plan);
       const Plan owner(plan);
       if (status.code == HALCONV_OK) status = halconv_plan_prepare_filter(plan, &filter);
       if (status.code == HALCONV_OK) status = convolution.run_prepared(plan, &result);
@@ -503,14 +509,14 @@ TEST(BadQuery, ExplainCutsItsText) {
   char whole[65536], cut[16];
   std::memset(cut, '#', sizeof cut);
   size_t needed = 0, needed_when_cut = 0;
-  ASSERT_TRUE(ok(halconv_explain(HALCONV_FORWARD, problem, nullptr, HALCONV_HOST, whole, sizeof whole, &needed)));
+  ASSERT_TRUE(ok(halconv_explain(HALCONV_FORWARD, problem, nullptr, nullptr, whole, sizeof whole, &needed)));
   EXPECT_EQ(needed, std::strlen(whole) + 1);
-  ASSERT_TRUE(ok(halconv_explain(HALCONV_FORWARD, problem, nullptr, HALCONV_HOST, cut, 8, &needed_when_cut)));
+  ASSERT_TRUE(ok(halconv_explain(HALCONV_FORWARD, problem, nullptr, nullptr, cut, 8, &needed_when_cut)));
   EXPECT_EQ(needed_when_cut, needed);
   EXPECT_EQ(std::string(cut), std::string(whole, 7));
   EXPECT_EQ(cut[8], '#');
-  EXPECT_TRUE(ok(halconv_explain(HALCONV_FORWARD, problem, nullptr, HALCONV_HOST, nullptr, 0, &needed)));
-  EXPECT_TRUE(fails_as(halconv_explain(HALCONV_FORWARD, "nonsense", nullptr, HALCONV_HOST, cut, 8, nullptr),
+  EXPECT_TRUE(ok(halconv_explain(HALCONV_FORWARD, problem, nullptr, nullptr, nullptr, 0, &needed)));
+  EXPECT_TRUE(fails_as(halconv_explain(HALCONV_FORWARD, "nonsense", nullptr, nullptr, cut, 8, nullptr),
                        {HALCONV_INVALID_ARGUMENT, {"nonsense"}}));
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "halconv/conv2d_problem.h"
 #include "halconv/halconv.h"
@@ -62,9 +63,10 @@ struct PlanDeleter {
 using Plan = std::unique_ptr<halconv_plan, PlanDeleter>;
 
 /// A plan, or null after a failure of the test.
-inline Plan create_plan(halconv_operation operation, const Conv2dProblem &problem, const halconv_execution &execution) {
+inline Plan create_plan(halconv_operation operation, const Conv2dProblem &problem, const halconv_execution &execution,
+                        const halconv_tensor_format &format = {}) {
   halconv_plan *plan = nullptr;
-  EXPECT_TRUE(ok(halconv_plan_create(operation, to_string(problem).c_str(), &execution, HALCONV_HOST, &plan)));
+  EXPECT_TRUE(ok(halconv_plan_create(operation, to_string(problem).c_str(), &format, &execution, &plan)));
   return Plan(plan);
 }
 
@@ -73,18 +75,22 @@ enum class Fill { kExactIntegers, kReals };
 /// The operands of one operation, read-only against a protected page, with the sums that they give.
 class Convolution {
  public:
-  Convolution(halconv_operation operation, const Conv2dProblem &problem, Fill fill, Guard guard)
+  Convolution(halconv_operation operation, const Conv2dProblem &problem, Fill fill, Guard guard,
+              halconv_dtype dtype = HALCONV_FLOAT32)
       : operation_(operation),
         problem_(problem),
         guard_(guard),
-        first_(operation == HALCONV_BACKWARD_INPUT ? filter_shape(problem) : input_shape(problem), guard),
-        second_(operation == HALCONV_FORWARD ? filter_shape(problem) : output_shape(problem), guard) {
+        first_(operation == HALCONV_BACKWARD_INPUT ? filter_shape(problem) : input_shape(problem), guard, dtype),
+        second_(operation == HALCONV_FORWARD ? filter_shape(problem) : output_shape(problem), guard, dtype) {
     std::mt19937 random(test_seed());
-    const int64_t limit = exact_integer_limit(longest_sum());
-    EXPECT_GT(limit, 0) << "the sums are too long to be exact in float";
+    const int64_t limit = exact_integer_limit(dtype, longest_sum());
+    EXPECT_GT(limit, 0) << "the sums are too long to be exact";
     for (GuardedTensor *operand : {&first_, &second_}) {
-      if (fill == Fill::kExactIntegers) fill_integers(operand->values(), limit, random);
-      if (fill == Fill::kReals) fill_reals(operand->values(), random);
+      if (fill == Fill::kExactIntegers || dtype == HALCONV_INT32) {
+        fill_integers(operand, limit, random);
+      } else {
+        fill_reals(operand, random);
+      }
       operand->make_read_only();
     }
   }
@@ -97,8 +103,8 @@ class Convolution {
 
   /// A result that nobody has written.
   GuardedTensor make_result() const {
-    GuardedTensor result(result_shape(), guard_);
-    fill_nan(result.values());
+    GuardedTensor result(result_shape(), guard_, first_.dtype());
+    fill_nan(&result);
     return result;
   }
 
@@ -132,14 +138,18 @@ class Convolution {
     return function(&a, &b, &attributes, &execution, &view);
   }
 
-  /// Every element is the sum, to the bit; for operands that make the sums exact.
+  /// Every element is the sum, rounded once; for operands that make the sums exact.
   ::testing::AssertionResult is_exact(const GuardedTensor &result) const {
-    return matches(result, [](size_t) { return 0.0; });
+    return matches(result, [&](size_t element, double value) {
+      return value == rounded(result.dtype(), expected().value[element]);
+    });
   }
 
-  /// Every element is within the bound on what float arithmetic may do to the sum.
+  /// Every element is within the bound on what summation in the dtype's arithmetic, and storing, may do to the sum.
   ::testing::AssertionResult is_within_error_bound(const GuardedTensor &result) const {
-    return matches(result, [&](size_t element) { return reference::error_bound(expected(), element); });
+    return matches(result, [&](size_t element, double value) {
+      return std::abs(value - expected().value[element]) <= error_bound(element);  // false for NaN
+    });
   }
 
   /// What a failure needs to be seen again.
@@ -163,27 +173,38 @@ class Convolution {
 
   const reference::Sums &expected() const {
     if (!expected_) {
-      const float *const a = first_.values().data(), *const b = second_.values().data();
-      if (operation_ == HALCONV_FORWARD) expected_ = reference::forward(problem_, a, b);
-      if (operation_ == HALCONV_BACKWARD_INPUT) expected_ = reference::backward_input(problem_, a, b);
-      if (operation_ == HALCONV_BACKWARD_FILTER) expected_ = reference::backward_filter(problem_, a, b);
+      const std::vector<double> a = first_.values(), b = second_.values();
+      if (operation_ == HALCONV_FORWARD) expected_ = reference::forward(problem_, a.data(), b.data());
+      if (operation_ == HALCONV_BACKWARD_INPUT) expected_ = reference::backward_input(problem_, a.data(), b.data());
+      if (operation_ == HALCONV_BACKWARD_FILTER) expected_ = reference::backward_filter(problem_, a.data(), b.data());
     }
     return *expected_;
   }
 
-  template <typename Bound>
-  ::testing::AssertionResult matches(const GuardedTensor &result, Bound bound) const {
-    const std::span<const float> values = result.values();
+  /// A dtype with fewer digits than its sums adds their rounding, half a unit in the last place, to their own error.
+  double error_bound(size_t element) const {
+    const halconv_dtype dtype = first_.dtype();
+    const Format format = format_of(dtype);
+    if (dtype == HALCONV_INT32) return 0;
+    const double sum_error = reference::error_bound(expected(), element, unit_roundoff(format.sum_digits));
+    if (format.digits == format.sum_digits) return sum_error;
+    const double largest = std::abs(expected().value[element]) + sum_error;
+    const double least_normal = std::ldexp(1, least_exponent(format));
+    return sum_error + unit_roundoff(format.digits) * std::max(largest, least_normal);
+  }
+
+  /// is_right(element, value) of all elements.
+  template <typename IsRight>
+  ::testing::AssertionResult matches(const GuardedTensor &result, IsRight is_right) const {
     size_t wrong = 0, first_wrong = 0;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const double error = std::abs(static_cast<double>(values[i]) - expected().value[i]);
-      if (error <= bound(i)) continue;  // false for NaN
+    for (size_t i = 0; i < result.size(); ++i) {
+      if (is_right(i, result.at(i))) continue;
       if (wrong++ == 0) first_wrong = i;
     }
     if (wrong == 0) return ::testing::AssertionSuccess();
-    return ::testing::AssertionFailure() << wrong << " of " << values.size() << " elements are wrong, the first at "
-                                         << coordinates(first_wrong) << ": " << values[first_wrong] << ", expected "
-                                         << expected().value[first_wrong] << " +- " << bound(first_wrong);
+    return ::testing::AssertionFailure() << wrong << " of " << result.size() << " elements are wrong, the first at "
+                                         << coordinates(first_wrong) << ": " << result.at(first_wrong) << ", expected "
+                                         << expected().value[first_wrong] << " +- " << error_bound(first_wrong);
   }
 
   std::string coordinates(size_t element) const {
@@ -205,10 +226,10 @@ class Convolution {
 };
 
 inline ::testing::AssertionResult same_bits(const GuardedTensor &a, const GuardedTensor &b) {
-  const std::span<const float> left = a.values(), right = b.values();
-  for (size_t i = 0; i < left.size(); ++i) {
-    if (std::memcmp(&left[i], &right[i], sizeof(float)) != 0) {
-      return ::testing::AssertionFailure() << "element " << i << " differs: " << left[i] << " and " << right[i];
+  const size_t element = a.bytes().size() / a.size();
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::memcmp(a.bytes().data() + i * element, b.bytes().data() + i * element, element) != 0) {
+      return ::testing::AssertionFailure() << "element " << i << " differs: " << a.at(i) << " and " << b.at(i);
     }
   }
   return ::testing::AssertionSuccess();

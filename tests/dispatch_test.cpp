@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "convolution.h"
@@ -88,8 +90,8 @@ class DispatchTest : public ::testing::Test {
  protected:
   /// The kernel that runs, or an empty name after a failure of the test.
   static KernelName chosen(halconv_operation operation, const Conv2dProblem &problem,
-                           const halconv_execution &execution = {}) {
-    const Plan plan = create_plan(operation, problem, execution);
+                           const halconv_execution &execution = {}, halconv_dtype dtype = HALCONV_FLOAT32) {
+    const Plan plan = create_plan(operation, problem, execution, {dtype, HALCONV_HOST});
     if (plan == nullptr) return {};
     const ParseResult<KernelName> name = parse_kernel_name(halconv_plan_kernel(plan.get()));
     EXPECT_TRUE(name.value) << halconv_plan_kernel(plan.get());
@@ -97,9 +99,10 @@ class DispatchTest : public ::testing::Test {
   }
 
   static halconv_status try_create(const halconv_execution &execution, halconv_device device = HALCONV_HOST) {
+    const halconv_tensor_format format = {HALCONV_FLOAT32, device};
     halconv_plan *plan = nullptr;
     const halconv_status status =
-        halconv_plan_create(HALCONV_FORWARD, to_string(kUnusual).c_str(), &execution, device, &plan);
+        halconv_plan_create(HALCONV_FORWARD, to_string(kUnusual).c_str(), &format, &execution, &plan);
     halconv_plan_destroy(plan);
     return status;
   }
@@ -107,8 +110,8 @@ class DispatchTest : public ::testing::Test {
   static std::string explanation(halconv_operation operation, const Conv2dProblem &problem,
                                  const halconv_execution &execution = {}) {
     std::string text(1 << 20, '\0');
-    EXPECT_TRUE(ok(halconv_explain(operation, to_string(problem).c_str(), &execution, HALCONV_HOST, text.data(),
-                                   text.size(), nullptr)));
+    EXPECT_TRUE(ok(halconv_explain(operation, to_string(problem).c_str(), nullptr, &execution, text.data(), text.size(),
+                                   nullptr)));
     return text.c_str();
   }
 
@@ -194,10 +197,11 @@ TEST_F(DispatchTest, PrefersTheKernelOfTheProblem) {
     if (!kernel.problem || !unavailable_reason(kernel.target).empty()) continue;
     halconv_execution execution{};
     execution.target = kernel.target.c_str();
-    EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution)), to_string(kernel));
+    const halconv_dtype dtype = find_dtype(kernel.dtype)->value;
+    EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution, dtype)), to_string(kernel));
     Conv2dProblem other = *kernel.problem;
     ++other.batch;
-    const KernelName for_other = chosen(operation_of(kernel), other, execution);
+    const KernelName for_other = chosen(operation_of(kernel), other, execution, dtype);
     EXPECT_NE(for_other, kernel);
     EXPECT_EQ(for_other.target, kernel.target);
     ++checked;
@@ -221,6 +225,29 @@ TEST_F(DispatchTest, SaysWhyADepthwiseKernelIsNotTaken) {
   halconv_execution execution{};
   execution.kernel = name.c_str();
   EXPECT_EQ(try_create(execution).code, HALCONV_NOT_FOUND);
+}
+
+TEST_F(DispatchTest, TakesAKernelOfTheDtype) {
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const KernelName &kernel : linked_kernels()) {
+    if (kernel.operation != kForward || !seen.insert({kernel.dtype, kernel.target}).second) continue;
+    if (!unavailable_reason(kernel.target).empty()) continue;
+    halconv_execution execution{};
+    execution.target = kernel.target.c_str();
+    EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual, execution, find_dtype(kernel.dtype)->value).dtype, kernel.dtype);
+  }
+}
+
+TEST_F(DispatchTest, RefusesAKernelOfAnotherDtype) {
+  const std::string name = "conv2d_forward__generic__f32__x86_64";
+  halconv_execution execution{};
+  execution.kernel = name.c_str();
+  const halconv_tensor_format format = {HALCONV_FLOAT64, HALCONV_HOST};
+  halconv_plan *plan = nullptr;
+  const halconv_status status =
+      halconv_plan_create(HALCONV_FORWARD, to_string(kUnusual).c_str(), &format, &execution, &plan);
+  EXPECT_EQ(status.code, HALCONV_NOT_FOUND);
+  EXPECT_TRUE(contains(status.message, name + ": it is made for f32, the tensors hold f64")) << status.message;
 }
 
 TEST_F(DispatchTest, RefusesAKernelOfAnotherProblem) {

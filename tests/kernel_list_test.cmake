@@ -21,9 +21,9 @@ endfunction()
 set(avx2 --targets avx2)
 # A kernel for each problem and operation, the generic ones, the gradients by differentiation, the reorders: one spelling each.
 expect(0 "mb1ic8oc4ih7kh3\ng1mb1_ic8ih7_oc4oh5kh3\n" "${avx2}"
-  "^avx2 conv2d_forward__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 conv2d_forward x86-64-linux[^ ]* g1mb1_ic8oc4_ih7oh5kh3sh1ph0\n"
-  "\navx2 conv2d_backward_input__generic__f32__avx2 conv2d_backward_input x86-64-linux[^ ]* generic\n"
-  "\navx2 conv2d_backward_filter_autodiff__generic__f32__avx2 conv2d_backward_filter_autodiff x86-64-linux[^ ]*\n"
+  "^avx2 conv2d_forward__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 conv2d_forward x86-64-linux[^ ]* f32 g1mb1_ic8oc4_ih7oh5kh3sh1ph0\n"
+  "\navx2 conv2d_backward_input__generic__f32__avx2 conv2d_backward_input x86-64-linux[^ ]* f32 generic\n"
+  "\navx2 conv2d_backward_filter_autodiff__generic__f32__avx2 conv2d_backward_filter_autodiff x86-64-linux[^ ]* f32\n"
   "\navx2 reorder_filter_forward__generic__f32__avx2 ")
 # 3 x (specialised + generic + generic depthwise), 2 by differentiation, 2 reorders.
 string(REGEX MATCHALL "\n" lines "${output}")
@@ -31,6 +31,15 @@ list(LENGTH lines count)
 if(NOT count EQUAL 13)
   message(SEND_ERROR "${count} kernels, expected 13:\n${output}")
 endif()
+# Integers have no gradients, and dtypes besides no kernels of problems.
+expect(0 "mb1ic8oc4ih7kh3" "${avx2};--dtypes;f16,i32;--generic-dtypes;f64"
+  "conv2d_forward__generic__f64__avx2 conv2d_forward x86-64-linux[^ ]* f64 generic\n"
+  "conv2d_backward_input__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__f16__avx2" "conv2d_forward__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__i32__avx2")
+foreach(absent IN ITEMS "ph0__f64" "__f32__" "backward[^ ]*__i32" autodiff)
+  if(output MATCHES ${absent})
+    message(SEND_ERROR "\"${absent}\" is in:\n${output}")
+  endif()
+endforeach()
 expect(0 "mb1ic8oc4ih7kh3" "${avx2};--batch;16;--ops;forward" "^avx2 conv2d_forward__g1mb16_ic8oc4_")
 expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}" "^avx2 conv2d_forward__g4mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 ")
 expect(0 "g8mb1ic8oc16ih7kh3" "${avx2}" "^avx2 conv2d_forward_depthwise__g8mb1_ic8oc16_ih7oh5kh3sh1ph0__f32__avx2 ")
@@ -41,6 +50,7 @@ expect(1 "" "${avx2};nowhere.txt" "^nowhere.txt: cannot be read")
 expect(1 "" "--targets;avx3" "--targets holds \"avx3\", expected some of cuda, opencl, avx512, avx2, x86_64")
 expect(1 "" "" "--targets is missing")
 expect(1 "" "${avx2};--ops;backward" "--ops holds \"backward\", expected some of forward, backward_input, backward_filter")
+expect(1 "" "${avx2};--dtypes;f80" "--dtypes holds \"f80\", expected some of f32, f64, f16, bf16, i32")
 expect(1 "" "${avx2};--batch;0" "--batch is \"0\", expected a positive number")
 expect(1 "mb1ic8oc4ih7kh3" "${avx2};--batch;2000000000" "input has more than 2147483647 elements")
 expect(1 "" "--speed;11" "unknown option --speed")

@@ -54,6 +54,8 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
     }
   }
 
+  halconv_dtype dtype() const { return find_dtype(kernel_.dtype)->value; }
+
   halconv_execution execution(int32_t threads = 0) const {
     halconv_execution execution{};
     execution.kernel = GetParam().c_str();
@@ -62,12 +64,12 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
   }
 
   Convolution convolution(const Conv2dProblem &problem, Fill fill, Guard guard = Guard::kAfter) const {
-    return Convolution(operation_of(kernel_), problem, fill, guard);
+    return Convolution(operation_of(kernel_), problem, fill, guard, dtype());
   }
 
   /// A plan that runs this kernel and no other.
   Plan plan(const Conv2dProblem &problem, const halconv_execution &execution) const {
-    Plan plan = create_plan(operation_of(kernel_), problem, execution);
+    Plan plan = create_plan(operation_of(kernel_), problem, execution, {dtype(), HALCONV_HOST});
     if (plan != nullptr) {
       EXPECT_EQ(halconv_plan_kernel(plan.get()), GetParam());
     }

@@ -221,7 +221,7 @@ TEST(KernelName, ErrorsSayWhereAndWhatWasExpected) {
       {"conv2d_forward_Fast__generic__f32__avx2", 1, "the operation is \"conv2d_forward_Fast\""},
       {"conv2d_forward__ic8__f32__avx2", 20, "\"oc\" is missing"},
       {"conv2d_forward__mb1ic1oc1ih1kh1__f32__avx2", 17, "expected \"g1mb1_ic1oc1_ih1oh1kh1sh1ph0\""},
-      {"conv2d_forward__generic__f64__avx2", 26, "the dtype is \"f64\", expected f32"},
+      {"conv2d_forward__generic__f80__avx2", 26, "the dtype is \"f80\", expected one of f32, f64"},
       {"conv2d_forward__generic__f32__sse", 31, "the target is \"sse\", expected one of cuda, opencl, avx512"},
   };
   for (const Case &c : cases) {

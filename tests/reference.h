@@ -1,4 +1,5 @@
-/// conv2d and its gradients as plain loops in double precision, and how far a float computation may lie from them.
+/// conv2d and its gradients as plain loops in double precision, and how far a computation in a dtype may lie from them.
+/// Elements are floats, or doubles that hold elements of any dtype.
 ///
 /// Tensors are dense and row-major: input and output NHWC, filter HWIO (with groups: [r, s, c / g, k]).
 #ifndef HALCONV_REFERENCE_H_
@@ -51,7 +52,8 @@ inline Sums zeros(int64_t elements) {
 }
 
 /// Adds a * b[i] to the i-th of `count` sums from `first` on.
-inline void add_products(Sums *sums, int64_t first, int64_t count, double a, const float *b) {
+template <typename Element>
+void add_products(Sums *sums, int64_t first, int64_t count, double a, const Element *b) {
   double *const value = sums->value.data() + first, *const magnitude = sums->magnitude.data() + first;
   int64_t *const products = sums->products.data() + first;
   for (int64_t i = 0; i < count; ++i) {
@@ -63,7 +65,8 @@ inline void add_products(Sums *sums, int64_t first, int64_t count, double a, con
 }
 
 /// Adds the sum of a[i] * b[i] over `count` elements to the sum at `index`.
-inline void add_inner_product(Sums *sums, int64_t index, int64_t count, const float *a, const float *b) {
+template <typename Element>
+void add_inner_product(Sums *sums, int64_t index, int64_t count, const Element *a, const Element *b) {
   double value = 0, magnitude = 0;
   for (int64_t i = 0; i < count; ++i) {
     const double product = static_cast<double>(a[i]) * static_cast<double>(b[i]);
@@ -95,7 +98,8 @@ void for_each_channel_run(const Conv2dProblem &p, Visit visit) {
 }  // namespace detail
 
 /// output = conv2d(input, filter).
-inline Sums forward(const Conv2dProblem &p, const float *input, const float *filter) {
+template <typename Element>
+Sums forward(const Conv2dProblem &p, const Element *input, const Element *filter) {
   Sums output = detail::zeros(p.output_elements().value());
   detail::for_each_channel_run(p, [&](int64_t input_element, int64_t filter_element, int64_t output_element) {
     detail::add_products(&output, output_element, p.out_channels / p.groups, static_cast<double>(input[input_element]),
@@ -105,7 +109,8 @@ inline Sums forward(const Conv2dProblem &p, const float *input, const float *fil
 }
 
 /// The gradient with respect to the input.
-inline Sums backward_input(const Conv2dProblem &p, const float *filter, const float *out_backprop) {
+template <typename Element>
+Sums backward_input(const Conv2dProblem &p, const Element *filter, const Element *out_backprop) {
   Sums input_backprop = detail::zeros(p.input_elements().value());
   detail::for_each_channel_run(p, [&](int64_t input_element, int64_t filter_element, int64_t output_element) {
     detail::add_inner_product(&input_backprop, input_element, p.out_channels / p.groups, filter + filter_element,
@@ -115,7 +120,8 @@ inline Sums backward_input(const Conv2dProblem &p, const float *filter, const fl
 }
 
 /// The gradient with respect to the filter.
-inline Sums backward_filter(const Conv2dProblem &p, const float *input, const float *out_backprop) {
+template <typename Element>
+Sums backward_filter(const Conv2dProblem &p, const Element *input, const Element *out_backprop) {
   Sums filter_backprop = detail::zeros(p.filter_elements().value());
   detail::for_each_channel_run(p, [&](int64_t input_element, int64_t filter_element, int64_t output_element) {
     detail::add_products(&filter_backprop, filter_element, p.out_channels / p.groups,
@@ -124,24 +130,23 @@ inline Sums backward_filter(const Conv2dProblem &p, const float *input, const fl
   return filter_backprop;
 }
 
-/// How far a float sum of `products` products may lie from the double sum here, in whatever order and with or without
-/// fused multiply-add: gamma_n(u) * sum |a| |b| with gamma_n(u) = n u / (1 - n u), since each product passes through at
-/// most n roundings, its own and n - 1 of sums. The second term covers the rounding of `value` and `magnitude`. Holds
-/// where no product underflows.
-/// Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1 and equation (3.5).
-inline double error_bound(int64_t products, double magnitude) {
-  const auto gamma = [n = static_cast<double>(products)](double unit_roundoff) {
-    return n * unit_roundoff / (1 - n * unit_roundoff);
-  };
-  constexpr double kFloatRoundoff = std::numeric_limits<float>::epsilon() / 2.0;
+inline constexpr double kFloatRoundoff = std::numeric_limits<float>::epsilon() / 2.0;
+
+/// How far a sum of `products` products in arithmetic of that unit roundoff may lie from the double sum here, in
+/// whatever order and with or without fused multiply-add: gamma_n(u) * sum |a| |b| with gamma_n(u) = n u / (1 - n u),
+/// since each product passes through at most n roundings, its own and n - 1 of sums. The second term covers the
+/// rounding of `value` and `magnitude`. Holds where no product underflows. Source: N. J. Higham, Accuracy and Stability
+/// of Numerical Algorithms, 2nd ed., section 3.1 and equation (3.5).
+inline double error_bound(int64_t products, double magnitude, double unit_roundoff = kFloatRoundoff) {
+  const auto gamma = [n = static_cast<double>(products)](double u) { return n * u / (1 - n * u); };
   constexpr double kDoubleRoundoff = std::numeric_limits<double>::epsilon() / 2.0;
-  if (static_cast<double>(products) * kFloatRoundoff >= 1) return std::numeric_limits<double>::infinity();
-  return (gamma(kFloatRoundoff) + 2 * gamma(kDoubleRoundoff)) * magnitude;
+  if (static_cast<double>(products) * unit_roundoff >= 1) return std::numeric_limits<double>::infinity();
+  return (gamma(unit_roundoff) + 2 * gamma(kDoubleRoundoff)) * magnitude;
 }
 
 /// The bound for element `index`.
-inline double error_bound(const Sums &sums, size_t index) {
-  return error_bound(sums.products[index], sums.magnitude[index]);
+inline double error_bound(const Sums &sums, size_t index, double unit_roundoff = kFloatRoundoff) {
+  return error_bound(sums.products[index], sums.magnitude[index], unit_roundoff);
 }
 
 }  // namespace halconv::reference

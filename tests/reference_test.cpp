@@ -147,10 +147,10 @@ TEST(ErrorBound, HoldsForFloatSumsAndIsTightForOneProduct) {
 }
 
 TEST(ExactIntegerLimit, KeepsEveryPartialSumBelowTheSignificand) {
-  EXPECT_EQ(testing::exact_integer_limit(1), 4096);
-  EXPECT_EQ(testing::exact_integer_limit(9 * 512), 60);
-  EXPECT_EQ(testing::exact_integer_limit(int64_t{1} << 24), 1);
-  EXPECT_EQ(testing::exact_integer_limit((int64_t{1} << 24) + 1), 0);
+  EXPECT_EQ(testing::exact_integer_limit(HALCONV_FLOAT32, 1), 4096);
+  EXPECT_EQ(testing::exact_integer_limit(HALCONV_FLOAT32, 9 * 512), 60);
+  EXPECT_EQ(testing::exact_integer_limit(HALCONV_FLOAT32, int64_t{1} << 24), 1);
+  EXPECT_EQ(testing::exact_integer_limit(HALCONV_FLOAT32, (int64_t{1} << 24) + 1), 0);
 }
 
 TEST(FillReals, UsesTheWholeSignificandAndNeverUnderflows) {
@@ -168,12 +168,12 @@ class GuardedTensorDeathTest : public ::testing::TestWithParam<testing::Guard> {
 
 TEST_P(GuardedTensorDeathTest, FaultsOneElementTooFar) {
   testing::GuardedTensor tensor({1, 3, 5, 7}, GetParam());
-  const std::span<float> values = tensor.values();
-  ASSERT_EQ(values.size(), 105u);
-  testing::fill_nan(values);
-  volatile float *const outside =
-      GetParam() == testing::Guard::kAfter ? values.data() + values.size() : values.data() - 1;
-  EXPECT_DEATH(*outside = 0, "");
+  const std::span<std::byte> bytes = tensor.bytes();
+  ASSERT_EQ(bytes.size(), 105 * sizeof(float));
+  testing::fill_nan(&tensor);
+  volatile std::byte *const outside =
+      GetParam() == testing::Guard::kAfter ? bytes.data() + bytes.size() : bytes.data() - 1;
+  EXPECT_DEATH(*outside = std::byte{0}, "");
 }
 
 INSTANTIATE_TEST_SUITE_P(BothSides, GuardedTensorDeathTest,

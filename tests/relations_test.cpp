@@ -45,7 +45,7 @@ HostTensor integers(const Shape &shape, const Conv2dProblem &p, std::mt19937 *ra
   const int64_t longest = std::max({p.filter_height * p.filter_width * std::max(p.in_channels, p.out_channels),
                                     p.batch * p.out_height * p.out_width});
   HostTensor tensor(shape);
-  fill_integers(tensor.data, exact_integer_limit(longest), *random);
+  fill_integers(tensor.data, exact_integer_limit(HALCONV_FLOAT32, longest), *random);
   return tensor;
 }
 

@@ -11,9 +11,11 @@
 #include "HalideRuntime.h"
 #include "call_context.h"
 #include "execution.h"
+#include "halconv/dtype.h"
 #include "halconv/halconv.h"
 #include "halconv/kernel_name.h"
 #include "kernel_table.h"
+#include "kernel_tensor.h"
 #include "required_target.h"
 #include "test_tensor.h"
 
@@ -50,6 +52,10 @@ class ReorderTest : public ::testing::TestWithParam<std::string> {
 
   void check(const Shape &shape, int64_t groups, int block) const;
 
+  halconv_dtype dtype() const { return find_dtype(kernel_->name.dtype)->value; }
+  /// 16-bit floats are converted while they are packed.
+  halconv_dtype packed_dtype() const { return find_dtype(dtype())->bytes == 2 ? HALCONV_FLOAT32 : dtype(); }
+
   const runtime::Kernel *kernel_ = nullptr;
 };
 
@@ -59,12 +65,12 @@ void ReorderTest::check(const Shape &shape, int64_t groups, int block) const {
   const auto [rows, columns, in_channels, out_channels] = shape;
   const int64_t blocked = by_output ? out_channels : in_channels, other = by_output ? in_channels : out_channels;
   const int64_t blocks = (blocked + block - 1) / block;
-  GuardedTensor filter({rows, columns, in_channels, groups * out_channels}, Guard::kAfter);
-  GuardedTensor packed({groups * blocks * rows, columns, other, block}, Guard::kAfter);
+  GuardedTensor filter({rows, columns, in_channels, groups * out_channels}, Guard::kAfter, dtype());
+  GuardedTensor packed({groups * blocks * rows, columns, other, block}, Guard::kAfter, packed_dtype());
   std::mt19937 random(test_seed());
-  fill_reals(filter.values(), random);
+  fill_reals(&filter, random);
   filter.make_read_only();
-  fill_nan(packed.values());
+  fill_nan(&packed);
 
   const auto extent = [](int64_t value) { return static_cast<int>(value); };
   const int pixel = extent(groups * out_channels), tap = extent(in_channels) * pixel;
@@ -73,20 +79,31 @@ void ReorderTest::check(const Shape &shape, int64_t groups, int block) const {
                                      {0, extent(columns), tap},
                                      {0, extent(rows), extent(columns) * tap},
                                      {0, extent(groups), extent(out_channels)}};
-  Halide::Runtime::Buffer<float, 5> source(filter.values().data(), 5, hwio);
-  Halide::Runtime::Buffer<float, 6> destination(packed.values().data(), block, extent(other), extent(columns),
-                                                extent(rows), extent(blocks), extent(groups));
+  Halide::Runtime::Buffer<void, 5> source(runtime::halide_type(dtype()), filter.bytes().data(), 5, hwio);
+  Halide::Runtime::Buffer<void, 6> destination(runtime::halide_type(packed_dtype()), packed.bytes().data(), block,
+                                               extent(other), extent(columns), extent(rows), extent(blocks),
+                                               extent(groups));
   source.set_host_dirty();
   ASSERT_EQ(run(source, destination), 0);
   ASSERT_EQ(destination.copy_to_host(), 0);
-  destination.for_each_element([&](int lane, int i, int s, int r, int b, int g) {
-    const int channel = b * block + lane;
-    const float expected = channel >= blocked ? 0.0f
-                           : by_output        ? source(channel, i, s, r, g)
-                                              : source(i, channel, s, r, g);
-    EXPECT_EQ(destination(lane, i, s, r, b, g), expected)
-        << lane << " " << i << " " << s << " " << r << " " << b << " " << g;
-  });
+  const auto element = [&](int64_t i, int64_t lane, int64_t b, int64_t at, int64_t g) {
+    const int64_t channel = b * block + lane;
+    if (channel >= blocked) return 0.0;
+    const int64_t c = by_output ? i : channel, k = by_output ? channel : i;
+    return filter.at(static_cast<size_t>(((at * in_channels + c) * groups + g) * out_channels + k));
+  };
+  size_t position = 0;
+  for (int64_t g = 0; g < groups; ++g) {
+    for (int64_t b = 0; b < blocks; ++b) {
+      for (int64_t at = 0; at < rows * columns; ++at) {
+        for (int64_t i = 0; i < other; ++i) {
+          for (int64_t lane = 0; lane < block; ++lane, ++position) {
+            EXPECT_EQ(packed.at(position), element(i, lane, b, at, g)) << lane << " " << i << " " << at << " " << b;
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST_P(ReorderTest, PacksBlocksAndFillsTheLastWithZeros) {

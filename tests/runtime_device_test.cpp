@@ -197,7 +197,7 @@ TEST_P(DeviceTest, ReadsAndWritesDeviceTensors) {
 
 TEST_P(DeviceTest, RunsPlansWithAPreparedFilter) {
   const DeviceTensor x(gpu_.get(), input_), w(gpu_.get(), filter_), y(gpu_.get(), HostTensor(output_shape_));
-  Result<Plan> plan = Plan::create(Operation::kForward, text_, {}, gpu_->device());
+  Result<Plan> plan = Plan::create(Operation::kForward, text_, {}, {.device = gpu_->device()});
   ASSERT_TRUE(plan.ok()) << plan.status().message();
   const Status prepared = plan->prepare_filter(w.view());
   ASSERT_TRUE(prepared.ok()) << prepared.message();

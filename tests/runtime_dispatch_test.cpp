@@ -38,7 +38,7 @@ class RuntimeDispatchTest : public ::testing::Test {
   RuntimeDispatchTest() {
     request_.operation = kForward;
     request_.problem = parse_kernel_name(kSpecialised).value->problem.value();
-    request_.device = HALCONV_HOST;
+    request_.format.device = HALCONV_HOST;
     execution_.target_source = "execution->target";
   }
 
@@ -104,10 +104,10 @@ TEST_F(RuntimeDispatchTest, LeavesHostTensorsToTheCpuUnlessAsked) {
 }
 
 TEST_F(RuntimeDispatchTest, LeavesDeviceTensorsToTheirDevice) {
-  request_.device = HALCONV_CUDA;
+  request_.format.device = HALCONV_CUDA;
   EXPECT_EQ(rejection(kSpecialised), "the tensors are on the CUDA device");
   EXPECT_EQ(rejection(kOpenCl), "the tensors are on the CUDA device");
-  request_.device = HALCONV_OPENCL;
+  request_.format.device = HALCONV_OPENCL;
   EXPECT_EQ(rejection(kSpecialised), "the tensors are on the OpenCL device");
 }
 
@@ -133,7 +133,7 @@ TEST_F(RuntimeDispatchTest, NamesWhatIsWrongWithATarget) {
 
 TEST_F(RuntimeDispatchTest, SaysThatNoKernelFits) {
   execution_.kernel = kDifferentiated;
-  EXPECT_NE(selected().find("no linked kernel of conv2d_forward can run g1mb1_ic7oc13_ih29oh29kh3sh1ph1"),
+  EXPECT_NE(selected().find("no linked kernel of conv2d_forward on f32 can run g1mb1_ic7oc13_ih29oh29kh3sh1ph1"),
             std::string::npos)
       << selected();
 }

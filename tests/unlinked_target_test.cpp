@@ -17,7 +17,7 @@ TEST(UnlinkedTarget, IsNotFound) {
     execution.target = target;
     halconv_plan *plan = nullptr;
     const halconv_status status =
-        halconv_plan_create(HALCONV_FORWARD, to_string(kProblem).c_str(), &execution, HALCONV_HOST, &plan);
+        halconv_plan_create(HALCONV_FORWARD, to_string(kProblem).c_str(), nullptr, &execution, &plan);
     const Plan owner(plan);
     EXPECT_EQ(status.code, HALCONV_NOT_FOUND) << status.message;
     const std::string message = status.message;

@@ -24,8 +24,7 @@ TEST(UnsupportedCpu, RefusesTheForcedTarget) {
   halconv_execution execution{};
   execution.target = "avx2";
   halconv_plan *plan = nullptr;
-  const halconv_status status =
-      halconv_plan_create(HALCONV_FORWARD, "mb1ic3ih5oc4kh3ph1", &execution, HALCONV_HOST, &plan);
+  const halconv_status status = halconv_plan_create(HALCONV_FORWARD, "mb1ic3ih5oc4kh3ph1", nullptr, &execution, &plan);
   const Plan owner(plan);
   EXPECT_EQ(status.code, HALCONV_UNAVAILABLE) << status.message;
   EXPECT_NE(std::string(status.message).find("available here: none"), std::string::npos) << status.message;

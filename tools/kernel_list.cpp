@@ -3,17 +3,20 @@
 ///     halconv_kernel_list kernels [option]... SUITE...
 ///       --targets a,b   targets to make kernels for (required)
 ///       --ops a,b       forward, backward_input, backward_filter (default: all)
+///       --dtypes a,b    dtypes of all kernels (default: f32)
+///       --generic-dtypes a,b  dtypes besides, of the generic kernels only (default: none)
 ///       --batch N       takes N for the batch size of every problem
 ///       --registry DIR  writes DIR/<library>_<target>_registry.cpp
 ///       --library NAME  the library's name (required with --registry)
 ///
-///       Prints a line for each kernel, "target name generator halide-target [problem]", without the problem where the
-///       generator takes none. Problems without kernels are named on standard error, with the reason.
+///       Prints a line for each kernel, "target name generator halide-target dtype [problem]", without the problem
+///       where the generator takes none. Problems without kernels are named on standard error, with the reason.
 ///
 ///     halconv_kernel_list targets      prints "name kind" for each target, best first
 ///     halconv_kernel_list best-target  prints the best CPU target that this machine can run
 ///
 /// Returns 0, or 1 after an error, with a message on standard error: SUITE:LINE:COLUMN: what was expected.
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
@@ -29,6 +32,7 @@
 #include <vector>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/dtype.h"
 #include "halconv/kernel_name.h"
 #include "halconv/targets.h"
 
@@ -38,6 +42,8 @@ namespace {
 struct Options {
   std::vector<std::string> targets;
   std::vector<std::string> operations{"forward", "backward_input", "backward_filter"};
+  std::vector<std::string> dtypes{"f32"};
+  std::vector<std::string> generic_dtypes;
   std::optional<int64_t> batch;
   std::string registry;
   std::string library;
@@ -60,6 +66,14 @@ int64_t positive_number(const std::string &option, const std::string &text) {
   return value;
 }
 
+void check_dtypes(const std::string &option, const std::vector<std::string> &dtypes) {
+  for (const std::string &dtype : dtypes) {
+    if (find_dtype(dtype) == nullptr) {
+      throw std::runtime_error(option + " holds \"" + dtype + "\", expected some of " + dtype_names());
+    }
+  }
+}
+
 Options parse_options(const std::vector<std::string> &arguments) {
   Options options;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -74,6 +88,10 @@ Options parse_options(const std::vector<std::string> &arguments) {
       options.targets = split(value);
     } else if (argument == "--ops") {
       options.operations = split(value);
+    } else if (argument == "--dtypes") {
+      options.dtypes = split(value);
+    } else if (argument == "--generic-dtypes") {
+      options.generic_dtypes = split(value);
     } else if (argument == "--batch") {
       options.batch = positive_number(argument, value);
     } else if (argument == "--registry") {
@@ -96,6 +114,8 @@ Options parse_options(const std::vector<std::string> &arguments) {
                                "\", expected some of forward, backward_input, backward_filter");
     }
   }
+  check_dtypes("--dtypes", options.dtypes);
+  check_dtypes("--generic-dtypes", options.generic_dtypes);
   if (!options.registry.empty() && options.library.empty()) throw std::runtime_error("--registry needs --library");
   return options;
 }
@@ -133,27 +153,46 @@ bool is_worth_specialising(const Conv2dProblem &p, const TargetInfo &target) {
   return phases <= (target.kind == TargetKind::kCpu ? 16 : 9);
 }
 
-/// Specialised kernels first, as the runtime prefers them.
-std::vector<KernelName> kernels(const TargetInfo &target, const Options &options,
-                                const std::vector<Conv2dProblem> &problems) {
-  std::vector<KernelName> result;
+/// The kernels of one dtype. Specialised kernels first, as the runtime prefers them.
+void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options &options,
+                 const std::vector<Conv2dProblem> &problems, std::vector<KernelName> *result) {
   const auto add = [&](std::string_view operation, std::string_view algorithm, std::optional<Conv2dProblem> problem) {
-    result.push_back({std::string(operation), std::string(algorithm), problem, "f32", std::string(target.name)});
+    result->push_back(
+        {std::string(operation), std::string(algorithm), problem, std::string(dtype.name), std::string(target.name)});
   };
+  const bool is_float = dtype.value == HALCONV_FLOAT32;  // the others have no algorithms but the direct sum
   for (const std::string &name : options.operations) {
     const std::string operation = "conv2d_" + name;
+    if (operation != kForward && !dtype.has_gradients) continue;
     for (const Conv2dProblem &problem : problems) {
-      if (operation == kBackwardInput && !problem.is_depthwise() && !is_worth_specialising(problem, target)) {
+      const bool depthwise = is_float && problem.is_depthwise();
+      if (operation == kBackwardInput && !depthwise && !is_worth_specialising(problem, target)) {
         std::cerr << to_string(problem) << ": " << operation << " on " << target.name
                   << " is left to the generic kernel, as the stride has too many phases\n";
         continue;
       }
-      add(operation, problem.is_depthwise() ? kDepthwise : "", problem);
+      add(operation, depthwise ? kDepthwise : "", problem);
     }
-    add(operation, kDepthwise, std::nullopt);
+    if (is_float) add(operation, kDepthwise, std::nullopt);
     add(operation, "", std::nullopt);
-    if (operation != kForward && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
+    if (operation != kForward && is_float && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
     if (operation != kBackwardFilter) add("reorder_filter_" + name, "", std::nullopt);
+  }
+}
+
+std::vector<KernelName> kernels(const TargetInfo &target, const Options &options,
+                                const std::vector<Conv2dProblem> &problems) {
+  std::vector<KernelName> result;
+  const auto holds = [](const std::vector<std::string> &dtypes, std::string_view name) {
+    return std::find(dtypes.begin(), dtypes.end(), name) != dtypes.end();
+  };
+  for (const DtypeInfo &dtype : kDtypes) {
+    if (!has_kernels(target, dtype.name)) continue;
+    if (holds(options.dtypes, dtype.name)) {
+      add_kernels(target, dtype, options, problems, &result);
+    } else if (holds(options.generic_dtypes, dtype.name)) {
+      add_kernels(target, dtype, options, {}, &result);
+    }
   }
   return result;
 }
@@ -161,7 +200,7 @@ std::vector<KernelName> kernels(const TargetInfo &target, const Options &options
 void print_kernel(const KernelName &kernel, const TargetInfo &target) {
   const bool takes_problem = kernel.algorithm != kAutodiff && kernel.operation.starts_with("conv2d_");
   std::cout << kernel.target << ' ' << to_string(kernel) << ' ' << kernel.generator() << ' ' << target.halide_target
-            << kKernelFeatures;
+            << dtype_features(target, kernel.dtype) << kKernelFeatures << ' ' << kernel.dtype;
   if (takes_problem) std::cout << ' ' << (kernel.problem ? to_string(*kernel.problem) : "generic");
   std::cout << '\n';
 }
@@ -238,7 +277,8 @@ int run(const std::vector<std::string> &arguments) {
     print_best_target();
   } else {
     throw std::runtime_error(
-        "usage: halconv_kernel_list kernels --targets a,b [--ops a,b] [--batch N] [--registry DIR --library NAME] "
+        "usage: halconv_kernel_list kernels --targets a,b [--ops a,b] [--dtypes a,b] [--generic-dtypes a,b] [--batch "
+        "N] [--registry DIR --library NAME] "
         "SUITE...\n"
         "       halconv_kernel_list targets | best-target");
   }

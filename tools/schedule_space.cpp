@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "element_type.h"
 #include "halconv/kernel_name.h"
 
 namespace halconv {
@@ -28,6 +29,7 @@ schedules::KernelKey key_of(const std::string &kernel, const std::string &table)
   schedules::KernelKey key;
   key.operation = name.value->generator();
   key.problem = name.value->problem;
+  key.element = generators::element_type(name.value->dtype);
   key.target = target;
   key.table = table;
   return key;

@@ -27,6 +27,7 @@ class Kernel:
     name: str
     generator: str
     halide_target: str
+    dtype: str
     problem: str  # "generic", or "" where the generator takes none
 
 
@@ -56,7 +57,7 @@ class Workshop:
     def kernels(self, suites, target, operations, batch):
         options = ["--targets", target, "--ops", ",".join(operations), *(["--batch", batch] if batch else [])]
         lines = output_of(self.build / "halconv_kernel_list", "kernels", *options, *suites).splitlines()
-        return [Kernel(*(line.split(" ") + [""])[1:5]) for line in lines]
+        return [Kernel(*(line.split(" ") + [""])[1:6]) for line in lines]
 
     def schedules(self, names, table, candidates=False):
         """{kernel: {"numbers": ..., "candidates": ...}}"""
@@ -68,7 +69,7 @@ class Workshop:
         """The kernel with these numbers as <folder>/<name>.so. Raises CompileFailure."""
         folder = self.work / "libraries" / folder
         folder.mkdir(parents=True, exist_ok=True)
-        parameters = [f"problem={kernel.problem}"] if kernel.problem else []
+        parameters = [f"dtype={kernel.dtype}", *([f"problem={kernel.problem}"] if kernel.problem else [])]
         if numbers:
             row = " ".join(f"{name}={value}" for name, value in numbers.items())
             (folder / "row.txt").write_text(f"{kernel.generator} {kernel.problem} {row}\n")

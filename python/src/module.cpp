@@ -214,9 +214,9 @@ std::string explain(const std::string &operation, const std::string &problem,
   const halconv_operation which = operation_of(operation);
   const halconv_execution how = Execution{target}.to_c();
   size_t needed = 0;
-  raise_unless_ok(halconv_explain(which, problem.c_str(), &how, HALCONV_HOST, nullptr, 0, &needed));
+  raise_unless_ok(halconv_explain(which, problem.c_str(), nullptr, &how, nullptr, 0, &needed));
   std::string text(needed, '\0');
-  raise_unless_ok(halconv_explain(which, problem.c_str(), &how, HALCONV_HOST, text.data(), text.size(), nullptr));
+  raise_unless_ok(halconv_explain(which, problem.c_str(), nullptr, &how, text.data(), text.size(), nullptr));
   text.resize(needed - 1);  // the terminator
   return text;
 }
@@ -225,7 +225,7 @@ std::string kernel_for(const std::string &operation, const std::string &problem,
                        const std::optional<std::string> &target) {
   const halconv_execution how = Execution{target}.to_c();
   halconv_plan *plan = nullptr;
-  raise_unless_ok(halconv_plan_create(operation_of(operation), problem.c_str(), &how, HALCONV_HOST, &plan));
+  raise_unless_ok(halconv_plan_create(operation_of(operation), problem.c_str(), nullptr, &how, &plan));
   const std::unique_ptr<halconv_plan, decltype(&halconv_plan_destroy)> owner(plan, halconv_plan_destroy);
   return halconv_plan_kernel(plan);
 }

@@ -1,6 +1,9 @@
 #include "convolution.h"
 
 #include <string>
+#include <string_view>
+
+#include "halconv/dtype.h"
 
 namespace halconv::runtime {
 
@@ -21,6 +24,15 @@ std::string reorder_kernel_name(const Kernel &kernel) {
   const std::string_view operation =
       kernel.name.operation == kForward ? kReorderFilterForward : kReorderFilterBackwardInput;
   return to_string(KernelName{std::string(operation), "", std::nullopt, kernel.name.dtype, kernel.name.target});
+}
+
+/// The element type that the kernel wants of its tensor `name`.
+halide_type_t argument_type(const Kernel &kernel, std::string_view name) {
+  const halide_filter_metadata_t &metadata = *kernel.metadata();
+  for (int32_t i = 0; i < metadata.num_arguments; ++i) {
+    if (metadata.arguments[i].name == name) return metadata.arguments[i].type;
+  }
+  return {};
 }
 
 /// `extent` elements of a dimension, `step` apart. A single element needs no stride, which could overflow.
@@ -63,8 +75,8 @@ class Convolution::FilterOperand {
     HALCONV_RETURN_IF_ERROR(convolution_.bind_input(*filter, &hwio_));
     if (!convolution_.has_blocked_filter()) {
       tensor_ = &hwio_;
-    } else if (convolution_.is_hwio_in_place(hwio_)) {
-      hwio_.describe(convolution_.packed_extents_);
+    } else if (convolution_.is_hwio_in_place(&hwio_)) {
+      hwio_.describe(convolution_.packed_extents_, convolution_.packed_type_);
       tensor_ = &hwio_;
     } else {
       HALCONV_RETURN_IF_ERROR(convolution_.pack_filter(&hwio_, &packed_));
@@ -108,10 +120,12 @@ Status Convolution::prepare(CallContext *context) {
   reorder_kernel_ = find_kernel(reorder_kernel_name(*kernel_));
   const auto [blocked, other, columns, rows] = filter_extents(*kernel_, problem_);
   KernelTensor filter(context, *kernel_->target), input(context, *kernel_->target), output(context, *kernel_->target);
-  filter.describe(Extents<6>{blocked, other, columns, rows, 1, problem_.groups});
-  input.describe(input_extents(problem_));
+  const halide_type_t type = halide_type(find_dtype(kernel_->name.dtype)->value);
+  packed_type_ = argument_type(*kernel_, "filter");
+  filter.describe(Extents<6>{blocked, other, columns, rows, 1, problem_.groups}, packed_type_);
+  input.describe(input_extents(problem_), type);
   input.split_groups(problem_.groups);
-  output.describe(output_extents(problem_));
+  output.describe(output_extents(problem_), type);
   output.split_groups(problem_.groups);
   KernelCall call(context);
   if (kernel_->name.operation == kForward) {
@@ -130,9 +144,9 @@ Status Convolution::prepare(CallContext *context) {
 }
 
 /// HWIO of one group is the forward kernels' layout with a single block.
-bool Convolution::is_hwio_in_place(const KernelTensor &filter) const {
+bool Convolution::is_hwio_in_place(KernelTensor *filter) const {
   return kernel_->name.operation == kForward && problem_.groups == 1 && packed_extents_[0] == problem_.out_channels &&
-         packed_extents_[4] == 1 && filter.is_aligned();
+         packed_extents_[4] == 1 && packed_type_ == filter->buffer()->type && filter->is_aligned();
 }
 
 Status Convolution::bind_input(const halconv_tensor &tensor, KernelTensor *operand) const {
@@ -150,7 +164,7 @@ Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *oper
 Status Convolution::pack_filter(KernelTensor *filter, KernelTensor *packed) const {
   if (!has_blocked_filter()) return packed->copy(filter);
   if (reorder_kernel_ == nullptr) return errors::no_reorder_kernel(reorder_kernel_name(*kernel_), kernel_->text);
-  if (!packed->has_memory()) HALCONV_RETURN_IF_ERROR(packed->allocate(packed_extents_));
+  if (!packed->has_memory()) HALCONV_RETURN_IF_ERROR(packed->allocate(packed_extents_, packed_type_));
   return KernelCall(filter->context()).add(filter->buffer()).add(packed->buffer()).run(*reorder_kernel_);
 }
 

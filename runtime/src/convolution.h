@@ -47,7 +47,7 @@ class Convolution {
  private:
   class FilterOperand;
 
-  bool is_hwio_in_place(const KernelTensor &filter) const;
+  bool is_hwio_in_place(KernelTensor *filter) const;
   Status bind_input(const halconv_tensor &tensor, KernelTensor *operand) const;
   Status bind_output(const halconv_tensor &tensor, KernelTensor *operand) const;
   void add_geometry(KernelCall *call) const;
@@ -62,6 +62,7 @@ class Convolution {
   const Kernel *reorder_kernel_ = nullptr;
   Conv2dProblem problem_;
   Extents<6> packed_extents_{};
+  halide_type_t packed_type_{};
   std::vector<BackwardInputPhase> row_phases_, column_phases_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "halconv/dtype.h"
 #include "target_support.h"
 
 namespace halconv::runtime {
@@ -50,15 +51,20 @@ bool is_offered(const Kernel &kernel, const KernelRequest &request) {
   return algorithm == request.algorithm || (request.algorithm.empty() && algorithm == kDepthwise);
 }
 
+std::string_view dtype_name(const KernelRequest &request) { return find_dtype(request.format.dtype)->name; }
+
 std::string objection(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
   const bool named = kernel.text == execution.kernel;
   if (execution.kernel && !named) return "kernel " + *execution.kernel + " is asked for";
   if (std::string reason = problem_objection(kernel, request.problem); !reason.empty()) return reason;
+  if (kernel.name.dtype != dtype_name(request)) {
+    return "it is made for " + kernel.name.dtype + ", the tensors hold " + std::string(dtype_name(request));
+  }
   if (execution.target && *execution.target != kernel.target->name) {
     return "target " + *execution.target + " is asked for";
   }
   const bool forced = named || execution.target.has_value();
-  if (std::string reason = device_objection(*kernel.target, request.device, forced); !reason.empty()) return reason;
+  if (std::string reason = device_objection(*kernel.target, request.format.device, forced); !reason.empty()) return reason;
   if (!named && !is_offered(kernel, request)) {
     return "algorithm " + kernel.name.algorithm + " is used only when the kernel is asked for by name";
   }
@@ -69,6 +75,7 @@ std::string objection(const Kernel &kernel, const KernelRequest &request, const 
 bool is_candidate(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
   if (kernel.name.operation != request.operation) return false;
   if (kernel.text == execution.kernel) return true;
+  if (kernel.name.dtype != dtype_name(request)) return false;
   if ((kernel.name.algorithm == kAutodiff) != (request.algorithm == kAutodiff)) return false;
   return !kernel.name.problem || *kernel.name.problem == request.problem;
 }
@@ -105,7 +112,7 @@ Status select_kernel(const KernelRequest &request, const Execution &execution, c
   const auto chosen = std::find_if(candidates.begin(), candidates.end(),
                                    [](const Candidate &candidate) { return candidate.rejection.empty(); });
   if (chosen == candidates.end()) {
-    return errors::no_kernel(request.operation, to_string(request.problem), lines(candidates));
+    return errors::no_kernel(request.operation, dtype_name(request), to_string(request.problem), lines(candidates));
   }
   *kernel = chosen->kernel;
   return ok_status();

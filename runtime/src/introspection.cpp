@@ -45,11 +45,11 @@ Status describe_target(int32_t index, const char **name, char *reason, size_t re
   return ok_status();
 }
 
-Status explain_request(halconv_operation operation, const char *problem, const halconv_execution *options,
-                       halconv_device device, char *text, size_t size, size_t *needed) {
+Status explain_request(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+                       const halconv_execution *options, char *text, size_t size, size_t *needed) {
   if (text == nullptr && size > 0) return errors::null_argument("text", "a buffer, or size 0");
   KernelRequest request;
-  HALCONV_RETURN_IF_ERROR(parse_request(operation, problem, device, &request));
+  HALCONV_RETURN_IF_ERROR(parse_request(operation, problem, format, &request));
   Execution execution;
   HALCONV_RETURN_IF_ERROR(resolve_execution(options, &execution));
   HALCONV_RETURN_IF_ERROR(check_target(execution));
@@ -81,10 +81,10 @@ halconv_status halconv_target(int32_t index, const char **name, char *unavailabl
       [&] { return runtime::describe_target(index, name, unavailable_reason, unavailable_reason_size); });
 }
 
-halconv_status halconv_explain(halconv_operation operation, const char *problem, const halconv_execution *execution,
-                               halconv_device device, char *text, size_t size, size_t *needed) {
+halconv_status halconv_explain(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+                               const halconv_execution *execution, char *text, size_t size, size_t *needed) {
   return runtime::guarded(
-      [&] { return runtime::explain_request(operation, problem, execution, device, text, size, needed); });
+      [&] { return runtime::explain_request(operation, problem, format, execution, text, size, needed); });
 }
 
 }  // extern "C"

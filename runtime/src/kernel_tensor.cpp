@@ -6,14 +6,24 @@
 #include "HalideRuntimeCuda.h"
 #include "HalideRuntimeOpenCL.h"
 #include "gpu_driver.h"
+#include "halconv/dtype.h"
 
 namespace halconv::runtime {
 
-namespace {
-
-constexpr halide_type_t kFloat = {halide_type_float, 32, 1};
-
-}  // namespace
+halide_type_t halide_type(halconv_dtype dtype) {
+  const auto bits = static_cast<uint8_t>(8 * find_dtype(dtype)->bytes);
+  switch (dtype) {
+    case HALCONV_FLOAT32:
+    case HALCONV_FLOAT64:
+    case HALCONV_FLOAT16:
+      break;
+    case HALCONV_BFLOAT16:
+      return {halide_type_bfloat, bits, 1};
+    case HALCONV_INT32:
+      return {halide_type_int, bits, 1};
+  }
+  return {halide_type_float, bits, 1};
+}
 
 KernelTensor::~KernelTensor() {
   switch (memory_) {
@@ -36,13 +46,13 @@ KernelTensor::~KernelTensor() {
   }
 }
 
-void KernelTensor::describe(const int64_t *extents, size_t rank) {
+void KernelTensor::describe(const int64_t *extents, size_t rank, halide_type_t type) {
   int64_t stride = 1;
   for (size_t i = 0; i < rank; ++i) {
     dimensions_[i] = {0, static_cast<int32_t>(extents[i]), static_cast<int32_t>(stride)};
     stride *= extents[i];
   }
-  buffer_.type = kFloat;
+  buffer_.type = type;
   buffer_.dimensions = static_cast<int32_t>(rank);
   buffer_.dim = dimensions_.data();
 }
@@ -123,7 +133,7 @@ Status KernelTensor::copy(KernelTensor *source) {
 }
 
 Status KernelTensor::bind_output(const halconv_tensor &tensor) {
-  describe(extents_of(tensor));
+  describe(extents_of(tensor), halide_type(tensor.dtype));
   if (tensor.device != HALCONV_HOST) return wrap(tensor);
   host_ = static_cast<uint8_t *>(tensor.data);
   if (target_.kind != TargetKind::kCpu) return allocate();
@@ -162,7 +172,7 @@ SliceView::SliceView(KernelTensor *tensor, const Slice &slice)
   view_.dimensions = tensor->buffer()->dimensions;
   view_.dim = slice_.dimensions.data();
   if (is_staged_) return;
-  const int64_t offset_bytes = slice.offset * static_cast<int64_t>(sizeof(float));
+  const int64_t offset_bytes = slice.offset * view_.type.bytes();
   if (view_.host != nullptr) view_.host += offset_bytes;
   if (view_.device != 0) view_.device += static_cast<uint64_t>(offset_bytes);
 }
@@ -170,8 +180,8 @@ SliceView::SliceView(KernelTensor *tensor, const Slice &slice)
 Status SliceView::stage() {
   Extents<6> extents{};
   for (size_t i = 0; i < extents.size(); ++i) extents[i] = slice_.dimensions[i].extent;
-  if (view_.dimensions == 6) return staged_.allocate(extents);
-  return staged_.allocate(Extents<5>{extents[0], extents[1], extents[2], extents[3], extents[4]});
+  if (view_.dimensions == 6) return staged_.allocate(extents, view_.type);
+  return staged_.allocate(Extents<5>{extents[0], extents[1], extents[2], extents[3], extents[4]}, view_.type);
 }
 
 /// The two buffers' first dimension starts at 0 in the tensor and at the slice's offset in the scratch, which makes

@@ -22,7 +22,10 @@ inline Extents<4> extents_of(const halconv_tensor &tensor) {
   return {tensor.shape[3], tensor.shape[2], tensor.shape[1], tensor.shape[0]};
 }
 
-/// A dense float tensor in the memory of a kernel's target: a caller's tensor where it already is there, else a copy on
+/// How kernels see the elements of a dtype.
+halide_type_t halide_type(halconv_dtype dtype);
+
+/// A dense tensor in the memory of a kernel's target: a caller's tensor where it already is there, else a copy on
 /// the device or scratch, freed with the object. `context` must outlive it.
 class KernelTensor {
  public:
@@ -34,8 +37,8 @@ class KernelTensor {
   /// A shape without memory. As an argument of a kernel it turns the call into a bounds query: the kernel computes
   /// nothing and writes the shape it wants into the buffer.
   template <size_t rank>
-  void describe(const Extents<rank> &extents) {
-    describe(extents.data(), rank);
+  void describe(const Extents<rank> &extents, halide_type_t type) {
+    describe(extents.data(), rank, type);
   }
   /// Views a tensor of rank 4 as (channels of a group, ..., groups), of rank 5.
   void split_groups(int64_t groups);
@@ -45,8 +48,8 @@ class KernelTensor {
   Status bind_output(const halconv_tensor &tensor);
   /// Scratch.
   template <size_t rank>
-  Status allocate(const Extents<rank> &extents) {
-    describe(extents);
+  Status allocate(const Extents<rank> &extents, halide_type_t type) {
+    describe(extents, type);
     return allocate();
   }
   Status fill_with_zeros();
@@ -65,7 +68,7 @@ class KernelTensor {
  private:
   enum class Memory { kNone, kCallers, kWrapped, kScratch, kDevice };
 
-  void describe(const int64_t *extents, size_t rank);
+  void describe(const int64_t *extents, size_t rank, halide_type_t type);
   Status wrap(const halconv_tensor &tensor);
   Status allocate();
   Status checked(int code, const char *what) const;

@@ -72,8 +72,8 @@ Status run_operation(const Operation &operation, const halconv_execution *option
   if (element_count(first) == 0 || element_count(second) == 0) return fill_with_zeros(result, &context);
   HALCONV_RETURN_IF_ERROR(check_representable(operation.problem));
   const Kernel *kernel = nullptr;
-  HALCONV_RETURN_IF_ERROR(
-      select_kernel({operation.name, operation.algorithm, operation.problem, result.device}, execution, &kernel));
+  HALCONV_RETURN_IF_ERROR(select_kernel(
+      {operation.name, operation.algorithm, operation.problem, {result.dtype, result.device}}, execution, &kernel));
   HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, result.device, &context));
   Convolution convolution(*kernel, operation.problem);
   HALCONV_RETURN_IF_ERROR(convolution.prepare(&context));

@@ -17,14 +17,14 @@ struct halconv_plan {
         allocator(execution.allocator()),
         context(execution, &allocator),
         convolution(kernel, request.problem),
-        device(request.device),
+        format(request.format),
         packed_filter(&context, *kernel.target) {}
 
   runtime::Execution execution;
   runtime::PlanAllocator allocator;
   runtime::CallContext context;
   runtime::Convolution convolution;
-  halconv_device device;
+  halconv_tensor_format format;
   runtime::KernelTensor packed_filter;
 };
 
@@ -47,24 +47,26 @@ Signature signature(const Convolution &convolution) {
   return {"input", "out_backprop", "filter_backprop", input, output, filter};
 }
 
-Status check_operand(const NamedTensor &argument, const Shape &shape, halconv_device device) {
+Status check_operand(const NamedTensor &argument, const Shape &shape, const halconv_tensor_format &format) {
   HALCONV_RETURN_IF_ERROR(check_tensor(argument));
   HALCONV_RETURN_IF_ERROR(check_shape(argument, shape));
+  const auto [dtype, device] = format;
+  if (argument.tensor->dtype != dtype) return errors::plan_dtype(argument.name, argument.tensor->dtype, dtype);
   if (argument.tensor->device == device) return ok_status();
   return errors::plan_device(argument.name, argument.tensor->device, device);
 }
 
-Status create_plan(halconv_operation operation, const char *problem, const halconv_execution *options,
-                   halconv_device device, halconv_plan **plan) {
+Status create_plan(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+                   const halconv_execution *options, halconv_plan **plan) {
   if (plan == nullptr) return errors::null_argument("plan", "a place for the new plan");
   KernelRequest request;
-  HALCONV_RETURN_IF_ERROR(parse_request(operation, problem, device, &request));
+  HALCONV_RETURN_IF_ERROR(parse_request(operation, problem, format, &request));
   Execution execution;
   HALCONV_RETURN_IF_ERROR(resolve_execution(options, &execution));
   const Kernel *kernel = nullptr;
   HALCONV_RETURN_IF_ERROR(select_kernel(request, execution, &kernel));
   auto created = std::make_unique<halconv_plan>(execution, *kernel, request);
-  HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, device, &created->context));
+  HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, request.format.device, &created->context));
   HALCONV_RETURN_IF_ERROR(created->convolution.prepare(&created->context));
   *plan = created.release();
   return ok_status();
@@ -74,7 +76,7 @@ Status prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {
   if (plan == nullptr) return errors::null_argument("plan", "a plan");
   const Convolution &convolution = plan->convolution;
   if (!convolution.has_filter_to_keep()) return errors::plan_has_no_packed_filter(convolution.kernel().text);
-  HALCONV_RETURN_IF_ERROR(check_operand({"filter", filter}, filter_shape(convolution.problem()), plan->device));
+  HALCONV_RETURN_IF_ERROR(check_operand({"filter", filter}, filter_shape(convolution.problem()), plan->format));
   KernelTensor hwio(&plan->context, *convolution.kernel().target);
   HALCONV_RETURN_IF_ERROR(hwio.bind_input(*filter));
   hwio.split_groups(convolution.problem().groups);
@@ -89,9 +91,9 @@ Status run_plan(halconv_plan *plan, const halconv_tensor *first, const halconv_t
   const bool is_prepared = reads_filter && (forward ? second : first) == nullptr;
   if (is_prepared && !plan->packed_filter.has_memory()) return errors::plan_needs_filter();
   const NamedTensor x{names.first, first}, y{names.second, second}, z{names.result, result};
-  if (!is_prepared || forward) HALCONV_RETURN_IF_ERROR(check_operand(x, names.first_shape, plan->device));
-  if (!is_prepared || !forward) HALCONV_RETURN_IF_ERROR(check_operand(y, names.second_shape, plan->device));
-  HALCONV_RETURN_IF_ERROR(check_operand(z, names.result_shape, plan->device));
+  if (!is_prepared || forward) HALCONV_RETURN_IF_ERROR(check_operand(x, names.first_shape, plan->format));
+  if (!is_prepared || !forward) HALCONV_RETURN_IF_ERROR(check_operand(y, names.second_shape, plan->format));
+  HALCONV_RETURN_IF_ERROR(check_operand(z, names.result_shape, plan->format));
   HALCONV_RETURN_IF_ERROR(check_placement(x, y, z));
   return plan->convolution.run({first, second, result, is_prepared ? &plan->packed_filter : nullptr}, &plan->context);
 }
@@ -102,9 +104,10 @@ Status run_plan(halconv_plan *plan, const halconv_tensor *first, const halconv_t
 
 extern "C" {
 
-halconv_status halconv_plan_create(halconv_operation operation, const char *problem, const halconv_execution *execution,
-                                   halconv_device device, halconv_plan **plan) {
-  return runtime::guarded([&] { return runtime::create_plan(operation, problem, execution, device, plan); });
+halconv_status halconv_plan_create(halconv_operation operation, const char *problem,
+                                   const halconv_tensor_format *format, const halconv_execution *execution,
+                                   halconv_plan **plan) {
+  return runtime::guarded([&] { return runtime::create_plan(operation, problem, format, execution, plan); });
 }
 
 halconv_status halconv_plan_prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {

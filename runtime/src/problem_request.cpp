@@ -1,17 +1,21 @@
 #include "problem_request.h"
 
+#include "halconv/dtype.h"
 #include "operation.h"
 
 namespace halconv::runtime {
 
-Status parse_request(halconv_operation operation, const char *problem, halconv_device device, KernelRequest *request) {
+Status parse_request(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+                     KernelRequest *request) {
   HALCONV_RETURN_IF_ERROR(operation_name(operation, &request->operation));
   if (problem == nullptr) return errors::null_argument("problem", "one line in benchdnn's notation");
-  if (device < HALCONV_HOST || device > HALCONV_OPENCL) return errors::device("device", device);
+  if (format != nullptr) request->format = *format;
+  const auto [dtype, device] = request->format;
+  if (find_dtype(dtype) == nullptr) return errors::dtype("format->dtype", dtype);
+  if (device < HALCONV_HOST || device > HALCONV_OPENCL) return errors::device("format->device", device);
   const ParseResult<SuiteEntry> entry = parse_suite_entry(problem);
   if (!entry.value) return errors::malformed_problem(problem, entry.error.column, entry.error.message);
   request->problem = entry.value->problem;
-  request->device = device;
   return ok_status();
 }
 

@@ -8,7 +8,8 @@
 namespace halconv::runtime {
 
 /// Parses one line of benchdnn notation.
-Status parse_request(halconv_operation operation, const char *problem, halconv_device device, KernelRequest *request);
+Status parse_request(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+                     KernelRequest *request);
 
 }  // namespace halconv::runtime
 

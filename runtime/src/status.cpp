@@ -3,8 +3,10 @@
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
+#include <iterator>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/dtype.h"
 
 namespace halconv::runtime {
 
@@ -46,6 +48,8 @@ const char *device_name(int device) {
   }
 }
 
+const char *dtype_name(int dtype) { return find_dtype(static_cast<halconv_dtype>(dtype))->name.data(); }
+
 int size_of(std::string_view text) { return static_cast<int>(text.size()); }
 
 }  // namespace
@@ -65,8 +69,8 @@ Status misaligned_data(const char *argument, const void *data, size_t alignment)
 }
 
 Status dtype(const char *argument, int value) {
-  return error_status(HALCONV_INVALID_ARGUMENT, "%s->dtype is %d, expected HALCONV_FLOAT32 (%d)", argument, value,
-                      HALCONV_FLOAT32);
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s is %d, expected a value of halconv_dtype: 0 to %d (%s)", argument,
+                      value, static_cast<int>(std::size(kDtypes)) - 1, dtype_names().c_str());
 }
 
 Status device(const char *argument, int value) {
@@ -78,6 +82,11 @@ Status device(const char *argument, int value) {
 Status mixed_devices(const char *argument, int value, const char *other, int other_value) {
   return error_status(HALCONV_INVALID_ARGUMENT, "%s is on %s and %s on %s, expected all tensors on one device",
                       argument, device_name(value), other, device_name(other_value));
+}
+
+Status mixed_dtypes(const char *argument, int value, const char *other, int other_value) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s holds %s and %s %s, expected all tensors of one dtype", argument,
+                      dtype_name(value), other, dtype_name(other_value));
 }
 
 Status extent(const char *argument, int32_t dimension, int64_t value) {
@@ -147,14 +156,21 @@ Status unknown_kernel(const std::string &kernel) {
                       kernel.c_str());
 }
 
-Status no_kernel(std::string_view operation, const std::string &problem, const std::string &candidates) {
-  return error_status(HALCONV_NOT_FOUND, "no linked kernel of %.*s can run %s%s%s", size_of(operation),
-                      operation.data(), problem.c_str(), candidates.empty() ? "" : ":\n", candidates.c_str());
+Status no_kernel(std::string_view operation, std::string_view dtype, const std::string &problem,
+                 const std::string &candidates) {
+  return error_status(HALCONV_NOT_FOUND, "no linked kernel of %.*s on %.*s can run %s%s%s", size_of(operation),
+                      operation.data(), size_of(dtype), dtype.data(), problem.c_str(), candidates.empty() ? "" : ":\n",
+                      candidates.c_str());
 }
 
 Status no_reorder_kernel(std::string_view name, std::string_view kernel) {
   return error_status(HALCONV_NOT_FOUND, "%.*s is not linked; %.*s needs it for its filter", size_of(name), name.data(),
                       size_of(kernel), kernel.data());
+}
+
+Status plan_dtype(const char *argument, int value, int expected) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "%s holds %s, expected %s, for which the plan was created", argument,
+                      dtype_name(value), dtype_name(expected));
 }
 
 Status plan_device(const char *argument, int value, int expected) {

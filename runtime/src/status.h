@@ -54,7 +54,9 @@ Status target_not_linked(std::string_view target, std::string_view source, const
 Status target_unavailable(std::string_view target, std::string_view source, const std::string &reason,
                           const std::string &available);
 Status unknown_kernel(const std::string &kernel);
-Status no_kernel(std::string_view operation, const std::string &problem, const std::string &candidates);
+Status no_kernel(std::string_view operation, std::string_view dtype, const std::string &problem,
+                 const std::string &candidates);
+Status mixed_dtypes(const char *argument, int value, const char *other, int other_value);
 Status no_reorder_kernel(std::string_view name, std::string_view kernel);
 Status no_current_cuda_context();
 Status no_primary_cuda_context();
@@ -67,6 +69,7 @@ Status internal(const char *what);
 Status index(const char *argument, int32_t value, int32_t count);
 Status plan_has_no_packed_filter(const std::string &kernel);
 Status plan_needs_filter();
+Status plan_dtype(const char *argument, int value, int expected);
 Status plan_device(const char *argument, int value, int expected);
 
 }  // namespace errors

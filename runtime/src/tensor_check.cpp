@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "halconv/dtype.h"
 #include "halconv/kernel_name.h"
 #include "tensorflow_errors.h"
 
@@ -33,7 +34,9 @@ Status check_contents(const NamedTensor &argument) {
   const auto [name, tensor] = argument;
   int64_t elements = 0;
   HALCONV_RETURN_IF_ERROR(check_extents(name, tensor->shape, &elements));
-  if (tensor->dtype != HALCONV_FLOAT32) return errors::dtype(name, tensor->dtype);
+  if (find_dtype(tensor->dtype) == nullptr) {
+    return errors::dtype((std::string(name) + "->dtype").c_str(), tensor->dtype);
+  }
   if (tensor->device < HALCONV_HOST || tensor->device > HALCONV_OPENCL) {
     return errors::device((std::string(name) + "->device").c_str(), tensor->device);
   }
@@ -74,27 +77,29 @@ Status check_shape(const NamedTensor &argument, const Shape &expected) {
 
 namespace {
 
-/// What `data` has to be a multiple of. CUDA kernels read four floats at once; an OpenCL handle is no address.
-size_t data_alignment(halconv_device device) {
-  switch (device) {
+size_t element_bytes(const halconv_tensor &tensor) { return static_cast<size_t>(find_dtype(tensor.dtype)->bytes); }
+
+/// What `data` has to be a multiple of. CUDA kernels read 16 bytes at once; an OpenCL handle is no address.
+size_t data_alignment(const halconv_tensor &tensor) {
+  switch (tensor.device) {
     case HALCONV_CUDA:
-      return 4 * sizeof(float);
+      return 16;
     case HALCONV_OPENCL:
       return 1;
     case HALCONV_HOST:
       break;
   }
-  return alignof(float);
+  return element_bytes(tensor);
 }
 
 bool is_misaligned(const NamedTensor &argument) {
   return argument.tensor != nullptr &&
-         reinterpret_cast<uintptr_t>(argument.tensor->data) % data_alignment(argument.tensor->device) != 0;
+         reinterpret_cast<uintptr_t>(argument.tensor->data) % data_alignment(*argument.tensor) != 0;
 }
 
 bool overlap(const halconv_tensor &a, const halconv_tensor &b) {
   const auto bytes = [](const halconv_tensor &tensor) {
-    return static_cast<uintptr_t>(element_count(tensor)) * sizeof(float);
+    return static_cast<uintptr_t>(element_count(tensor)) * element_bytes(tensor);
   };
   if (bytes(a) == 0 || bytes(b) == 0) return false;
   if (a.device == HALCONV_OPENCL) return a.data == b.data;  // a cl_mem is a handle, not an address
@@ -110,10 +115,13 @@ Status check_placement(const NamedTensor &first, const NamedTensor &second, cons
     if (argument.tensor != nullptr && argument.tensor->device != reference.tensor->device) {
       return errors::mixed_devices(reference.name, reference.tensor->device, argument.name, argument.tensor->device);
     }
+    if (argument.tensor != nullptr && argument.tensor->dtype != reference.tensor->dtype) {
+      return errors::mixed_dtypes(reference.name, reference.tensor->dtype, argument.name, argument.tensor->dtype);
+    }
   }
   for (const NamedTensor &argument : {first, second, output}) {
     if (is_misaligned(argument)) {
-      return errors::misaligned_data(argument.name, argument.tensor->data, data_alignment(argument.tensor->device));
+      return errors::misaligned_data(argument.name, argument.tensor->data, data_alignment(*argument.tensor));
     }
   }
   for (const NamedTensor &input : {first, second}) {

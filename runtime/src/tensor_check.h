@@ -33,7 +33,8 @@ Status check_tensor(const NamedTensor &argument);
 /// The tensor has the given shape.
 Status check_shape(const NamedTensor &argument, const Shape &expected);
 
-/// All on one device, aligned as it needs them, and `output` apart from the other two. One of the inputs may be null.
+/// All of one dtype and on one device, aligned as it needs them, and `output` apart from the other two. One of the
+/// inputs may be null.
 Status check_placement(const NamedTensor &first, const NamedTensor &second, const NamedTensor &output);
 
 /// The forward operation's tensors and attributes; `problem` receives what they describe.

@@ -123,7 +123,7 @@ def test_a_kernel_that_crashes_or_hangs_in_a_turn_is_contained(monkeypatch):
     assert process.process.poll() == -signal.SIGKILL
 
 
-KERNEL = Kernel("conv2d_forward__p__f32__avx2", "conv2d_forward", "x86-64", "p")
+KERNEL = Kernel("conv2d_forward__p__f32__avx2", "conv2d_forward", "x86-64", "f32", "p")
 SECONDS = {1: 2.0, 2: 1.0, 3: 1.5}  # of a call, by `vectors`
 
 

@@ -49,7 +49,13 @@ typedef struct halconv_status {
   char message[HALCONV_MESSAGE_SIZE];
 } halconv_status;
 
-typedef enum halconv_dtype { HALCONV_FLOAT32 = 0 } halconv_dtype;
+typedef enum halconv_dtype {
+  HALCONV_FLOAT32 = 0,
+  HALCONV_FLOAT64 = 1,
+  HALCONV_FLOAT16 = 2,   ///< IEEE 754 binary16, summed in float32
+  HALCONV_BFLOAT16 = 3,  ///< the upper half of a float32, summed in float32
+  HALCONV_INT32 = 4      ///< forward only; sums wrap around
+} halconv_dtype;
 
 /// Where `halconv_tensor::data` lives.
 typedef enum halconv_device {
@@ -217,14 +223,21 @@ HALCONV_API halconv_status halconv_conv2d_filter_shape(const halconv_int_list *i
                                                        const halconv_conv2d_attributes *attributes,
                                                        int64_t filter_shape[4]);
 
-/// A kernel looked up once for one operation, shape and execution; run many times. Not thread-safe: one plan per
-/// thread.
+/// What a problem in benchdnn's notation leaves open about its tensors. A null pointer or a zeroed struct means float32
+/// on the host.
+typedef struct halconv_tensor_format {
+  halconv_dtype dtype;
+  halconv_device device;
+} halconv_tensor_format;
+
+/// A kernel looked up once for one operation, shape, format and execution; run many times. Not thread-safe: one plan
+/// per thread.
 typedef struct halconv_plan halconv_plan;
 
 /// `problem` is one line in benchdnn's notation, e.g. "mb1ic64ih56oc64oh56kh3ph1". `execution` and what it points to
 /// are copied except pool, allocator and stream contexts, which must outlive the plan.
 HALCONV_API halconv_status halconv_plan_create(halconv_operation operation, const char *problem,
-                                               const halconv_execution *execution, halconv_device device,
+                                               const halconv_tensor_format *format, const halconv_execution *execution,
                                                halconv_plan **plan);
 
 /// Copies the filter into the kernel's own layout and keeps it in the plan, so that halconv_plan_run need not. For
@@ -248,7 +261,7 @@ typedef struct halconv_kernel_info {
   const char *name;       ///< conv2d_<operation>[_<algorithm>]__<problem|generic>__<dtype>__<target>
   const char *operation;  ///< e.g. "conv2d_forward"
   const char *problem;    ///< benchdnn notation, or "generic"
-  const char *dtype;      ///< "f32"
+  const char *dtype;      ///< "f32", "f64", "f16", "bf16" or "i32"
   const char *target;     ///< "avx2", ...
   int32_t runnable;       ///< 1 if this machine can run it
 } halconv_kernel_info;
@@ -267,8 +280,8 @@ HALCONV_API halconv_status halconv_target(int32_t index, const char **name, char
 /// `text` is cut at `size` bytes and always terminated; `needed` (may be NULL) receives the full length with
 /// terminator.
 HALCONV_API halconv_status halconv_explain(halconv_operation operation, const char *problem,
-                                           const halconv_execution *execution, halconv_device device, char *text,
-                                           size_t size, size_t *needed);
+                                           const halconv_tensor_format *format, const halconv_execution *execution,
+                                           char *text, size_t size, size_t *needed);
 
 /// Writes the cl_context and the in-order cl_command_queue that kernels of the target "opencl" use. Both stay
 /// halconv's.

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -19,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -67,20 +69,68 @@ using Shape = std::array<int64_t, 4>;
 
 enum class Device { kHost = HALCONV_HOST, kCuda = HALCONV_CUDA, kOpenCl = HALCONV_OPENCL };
 
-/// A tensor that somebody else owns: an address on the host, a CUdeviceptr, or a cl_mem.
+enum class Dtype {
+  kFloat32 = HALCONV_FLOAT32,
+  kFloat64 = HALCONV_FLOAT64,
+  kFloat16 = HALCONV_FLOAT16,
+  kBfloat16 = HALCONV_BFLOAT16,
+  kInt32 = HALCONV_INT32
+};
+
+namespace detail {
+
 template <typename Element>
+inline constexpr Dtype kDtypeOf = Dtype{};  // declared for the types below only
+template <>
+inline constexpr Dtype kDtypeOf<float> = Dtype::kFloat32;
+template <>
+inline constexpr Dtype kDtypeOf<double> = Dtype::kFloat64;
+template <>
+inline constexpr Dtype kDtypeOf<int32_t> = Dtype::kInt32;
+
+template <typename Element>
+concept HasDtype = std::same_as<Element, float> || std::same_as<Element, double> || std::same_as<Element, int32_t>;
+
+}  // namespace detail
+
+/// A tensor that somebody else owns: an address on the host, a CUdeviceptr, or a cl_mem. `Void` is void, or const void
+/// for one that is only read. C++20 has no types for the 16-bit floats: their memory comes as a pointer to void.
+template <typename Void>
 struct BasicTensorView {
-  Element *data = nullptr;
+  Void *data = nullptr;
   Shape shape{};
   Device device = Device::kHost;
+  Dtype dtype = Dtype::kFloat32;
+
+  BasicTensorView() = default;
+  template <detail::HasDtype Element>
+  BasicTensorView(Element *elements, const Shape &extents, Device where = Device::kHost)
+      : data(elements), shape(extents), device(where), dtype(detail::kDtypeOf<Element>) {}
+  template <detail::HasDtype Element>
+  BasicTensorView(const Element *elements, const Shape &extents,
+                  Device where = Device::kHost) requires std::is_const_v<Void>
+      : data(elements), shape(extents), device(where), dtype(detail::kDtypeOf<Element>) {}
+  /// Of no elements.
+  BasicTensorView(std::nullptr_t, const Shape &extents, Device where = Device::kHost) : shape(extents), device(where) {}
+  BasicTensorView(Void *memory, const Shape &extents, Dtype type, Device where = Device::kHost)
+      : data(memory), shape(extents), device(where), dtype(type) {}
 
   int64_t elements() const { return shape[0] * shape[1] * shape[2] * shape[3]; }
 
   /// A view to write through is one to read through.
-  operator BasicTensorView<const Element>() const { return {data, shape, device}; }  // NOLINT
+  operator BasicTensorView<const void>() const  // NOLINT
+      requires(!std::is_const_v<Void>) {
+    return {data, shape, dtype, device};
+  }
 };
-using TensorView = BasicTensorView<float>;
-using ConstTensorView = BasicTensorView<const float>;
+using TensorView = BasicTensorView<void>;
+using ConstTensorView = BasicTensorView<const void>;
+
+/// What a problem in benchdnn's notation leaves open about its tensors.
+struct TensorFormat {
+  Dtype dtype = Dtype::kFloat32;
+  Device device = Device::kHost;
+};
 
 enum class Padding {
   kValid = HALCONV_VALID,
@@ -134,11 +184,15 @@ enum class Operation {
 
 namespace detail {
 
-template <typename Element>
-halconv_tensor to_c(const BasicTensorView<Element> &view) {
+inline halconv_tensor_format to_c(const TensorFormat &format) {
+  return {static_cast<halconv_dtype>(format.dtype), static_cast<halconv_device>(format.device)};
+}
+
+template <typename Void>
+halconv_tensor to_c(const BasicTensorView<Void> &view) {
   halconv_tensor tensor{};
-  tensor.data = const_cast<float *>(view.data);  // inputs go through pointers to const halconv_tensor
-  tensor.dtype = HALCONV_FLOAT32;
+  tensor.data = const_cast<void *>(view.data);  // inputs go through pointers to const halconv_tensor
+  tensor.dtype = static_cast<halconv_dtype>(view.dtype);
   tensor.device = static_cast<halconv_device>(view.device);
   tensor.rank = 4;
   std::copy(view.shape.begin(), view.shape.end(), tensor.shape);
@@ -286,11 +340,12 @@ class Plan {
  public:
   /// `problem` is one line in benchdnn's notation.
   static Result<Plan> create(Operation operation, const std::string &problem, const Execution &execution = {},
-                             Device device = Device::kHost) {
+                             const TensorFormat &format = {}) {
     const halconv_execution c_execution = detail::to_c(execution);
+    const halconv_tensor_format c_format = detail::to_c(format);
     halconv_plan *plan = nullptr;
-    const Status status = halconv_plan_create(static_cast<halconv_operation>(operation), problem.c_str(), &c_execution,
-                                              static_cast<halconv_device>(device), &plan);
+    const Status status =
+        halconv_plan_create(static_cast<halconv_operation>(operation), problem.c_str(), &c_format, &c_execution, &plan);
     if (!status.ok()) return status;
     return Plan(plan);
   }
@@ -357,11 +412,12 @@ inline std::vector<TargetSupport> targets() {
 
 /// One line per candidate kernel in the order tried, with "chosen" or why it was passed over.
 inline Result<std::string> explain(Operation operation, const std::string &problem, const Execution &execution = {},
-                                   Device device = Device::kHost) {
+                                   const TensorFormat &format = {}) {
   const halconv_execution c_execution = detail::to_c(execution);
+  const halconv_tensor_format c_format = detail::to_c(format);
   const auto explain_into = [&](char *text, size_t size, size_t *needed) -> Status {
-    return halconv_explain(static_cast<halconv_operation>(operation), problem.c_str(), &c_execution,
-                           static_cast<halconv_device>(device), text, size, needed);
+    return halconv_explain(static_cast<halconv_operation>(operation), problem.c_str(), &c_format, &c_execution, text,
+                           size, needed);
   };
   size_t needed = 0;
   if (const Status status = explain_into(nullptr, 0, &needed); !status.ok()) return status;

@@ -5,7 +5,7 @@
 ///               | "reorder_filter_forward" | "reorder_filter_backward_input"
 ///     algorithm = a lower-case letter, then lower-case letters and digits; without one the kernel is the direct sum
 ///     problem   = benchdnn notation as to_string(Conv2dProblem) spells it
-///     dtype     = "f32"
+///     dtype     = a name of kDtypes
 ///     target    = a name of kTargets
 ///
 ///     conv2d_forward__g1mb1_ic64oc64_ih56oh56kh3sh1ph1__f32__avx2
@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/dtype.h"
 #include "halconv/targets.h"
 
 namespace halconv {
@@ -38,8 +39,6 @@ inline constexpr std::string_view kAutodiff = "autodiff";
 
 /// For problems whose groups have one input channel each.
 inline constexpr std::string_view kDepthwise = "depthwise";
-
-inline constexpr std::string_view kDtypes[] = {"f32"};
 
 /// What a kernel computes, for which problem, on which target.
 struct KernelName {
@@ -133,8 +132,8 @@ class KernelNameParser {
 
   void parse_dtype(std::string_view part) {
     if (!ok()) return;
-    if (std::find(std::begin(kDtypes), std::end(kDtypes), part) == std::end(kDtypes)) {
-      return fail(part_, "the dtype is " + quoted(part) + ", expected " + listed(kDtypes));
+    if (find_dtype(part) == nullptr) {
+      return fail(part_, "the dtype is " + quoted(part) + ", expected one of " + dtype_names());
     }
     kernel_.dtype = part;
   }

@@ -32,6 +32,20 @@ inline constexpr TargetInfo kTargets[] = {
 /// runtime.
 inline constexpr std::string_view kKernelFeatures = "-no_runtime-user_context";
 
+/// Whether a target has kernels of a dtype. Halide 21 cannot convert bf16 on a GPU, and f16 in OpenCL only where a
+/// device has the extension cl_khr_fp16.
+constexpr bool has_kernels(const TargetInfo &target, std::string_view dtype) {
+  if (target.kind == TargetKind::kCuda) return dtype != "bf16";
+  if (target.kind == TargetKind::kOpenCl) return dtype != "bf16" && dtype != "f16";
+  return true;
+}
+
+/// What the Halide target of kernels of a dtype has besides.
+constexpr std::string_view dtype_features(const TargetInfo &target, std::string_view dtype) {
+  if (target.kind == TargetKind::kOpenCl && dtype == "f64") return "-cl_doubles";
+  return "";
+}
+
 /// The target of the one Halide runtime that all kernels share.
 inline constexpr std::string_view kHalideRuntimeTarget = "x86-64-linux-cuda-opencl-user_context";
 
