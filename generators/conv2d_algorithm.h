@@ -9,6 +9,7 @@
 #define HALCONV_GENERATORS_CONV2D_ALGORITHM_H_
 
 #include <string>
+#include <vector>
 
 #include "Halide.h"
 #include "halconv/backward_input_phase.h"
@@ -55,16 +56,16 @@ inline Halide::Func shifted(Halide::Func image, Halide::Expr left, Halide::Expr 
 }
 
 /// `image` (c, x, y, n, g) of width x height with zeros around it; (0, 0) of the result is (-left, -top) of the image.
-/// With `channels` given, also zeros beyond the channels. Of the type that copies have.
-inline Halide::Func zero_padded(Halide::Func image, Halide::Expr width, Halide::Expr height, Halide::Expr left,
-                                Halide::Expr top, Halide::Expr channels = Halide::Expr()) {
+/// With `channels` given, also zeros beyond the channels. Elements are converted to `type`.
+inline Halide::Func zero_padded(Halide::Func image, Halide::Type type, Halide::Expr width, Halide::Expr height,
+                                Halide::Expr left, Halide::Expr top, Halide::Expr channels = Halide::Expr()) {
   const auto [c, k, x, y, n, s, r, g] = Dimensions();
   const Halide::Region inside = {
       {channels.defined() ? Halide::Expr(0) : Halide::Expr(), channels}, {0, width}, {0, height}};
   Halide::Func padded(image.name() + "_padded");
   const Halide::Expr zero = Halide::cast(image.type(), 0);
-  padded(c, x, y, n, g) = Halide::cast(copy_type(image.type()), Halide::BoundaryConditions::constant_exterior(
-                                                                    image, zero, inside)(c, x - left, y - top, n, g));
+  padded(c, x, y, n, g) = Halide::cast(
+      type, Halide::BoundaryConditions::constant_exterior(image, zero, inside)(c, x - left, y - top, n, g));
   return padded;
 }
 
@@ -74,6 +75,30 @@ inline Halide::Func unblocked(Halide::Func blocked, int block) {
   Halide::Func filter("filter_unblocked");
   filter(o, i, s, r, g) = blocked(o % block, i, s, r, o / block, g);
   return filter;
+}
+
+/// The same of a filter whose input channels lie in pairs, (2 k + c % 2, c / 2, s, r, block, g) with k < block: (k, c,
+/// s, r, g, block). A kernel then keeps the blocks of its sum apart, because k % block inside a vector of pairs would
+/// be a gather.
+inline Halide::Func unpaired(Halide::Func paired) {
+  const Halide::Var o("o"), i("i"), s("s"), r("r"), g("g"), block("block");
+  Halide::Func filter("filter_unpaired");
+  filter(o, i, s, r, g, block) = paired(2 * o + i % 2, i / 2, s, r, block, g);
+  return filter;
+}
+
+/// The arguments of the filter, or of its sum, with the block where they have one.
+template <typename Argument>
+std::vector<Argument> with_block(const Halide::Func &filter, std::vector<Argument> arguments,
+                                 const Halide::Var &block) {
+  if (filter.dimensions() > 5) arguments.emplace_back(block);
+  return arguments;
+}
+
+/// Channel `k` of a sum that may keep blocks of channels apart.
+inline Halide::Expr element(Halide::Func sum, int block, Halide::Expr k, Halide::Expr x, Halide::Expr y, Halide::Expr n,
+                            Halide::Expr g) {
+  return sum.dimensions() > 5 ? sum(k % block, x, y, n, g, k / block) : sum(k, x, y, n, g);
 }
 
 /// The product of `a` and `b` in the type that their sum is kept in.
@@ -89,11 +114,14 @@ inline Halide::Expr zero(Halide::Type element) { return Halide::cast(accumulator
 /// `src_padded` starts at (-pad_left, -pad_top); `taps` spans c, s, r.
 inline Convolution forward(Halide::Func src_padded, Halide::Func filter, Halide::RDom taps, Geometry geometry) {
   const auto [c, k, x, y, n, s, r, g] = Dimensions();
+  const Halide::Var block("block");
   Halide::Func patches("patches"), sum("sum");
   patches(c, x, y, n, s, r, g) = src_padded(c, x * geometry.stride_width + s * geometry.dilation_width,
                                             y * geometry.stride_height + r * geometry.dilation_height, n, g);
-  sum(k, x, y, n, g) = zero(src_padded.type());
-  sum(k, x, y, n, g) += product(filter(k, taps.x, taps.y, taps.z, g), patches(taps.x, x, y, n, taps.y, taps.z, g));
+  const std::vector<Halide::Var> at = with_block<Halide::Var>(filter, {k, x, y, n, g}, block);
+  sum(at) = zero(src_padded.type());
+  sum(at) += product(filter(with_block<Halide::Expr>(filter, {k, taps.x, taps.y, taps.z, g}, block)),
+                     patches(taps.x, x, y, n, taps.y, taps.z, g));
   return {.padded = src_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 
@@ -108,12 +136,14 @@ struct PhaseTaps {
 /// for the x-th and y-th input column and row of one phase. `d_dst_padded` starts at the offsets; `taps` spans k, s, r.
 inline Convolution backward_input(Halide::Func d_dst_padded, Halide::Func filter, Halide::RDom taps, PhaseTaps t) {
   const auto [c, k, x, y, n, s, r, g] = Dimensions();
+  const Halide::Var block("block");
   Halide::Func patches("patches"), sum("sum");
   patches(k, x, y, n, s, r, g) = d_dst_padded(k, x - s * t.column_advance, y - r * t.row_advance, n, g);
-  sum(c, x, y, n, g) = zero(d_dst_padded.type());
-  sum(c, x, y, n, g) +=
-      product(filter(c, taps.x, t.first_column + t.column_step * taps.y, t.first_row + t.row_step * taps.z, g),
-              patches(taps.x, x, y, n, taps.y, taps.z, g));
+  const std::vector<Halide::Var> at = with_block<Halide::Var>(filter, {c, x, y, n, g}, block);
+  const Halide::Expr column = t.first_column + t.column_step * taps.y, row = t.first_row + t.row_step * taps.z;
+  sum(at) = zero(d_dst_padded.type());
+  sum(at) += product(filter(with_block<Halide::Expr>(filter, {c, taps.x, column, row, g}, block)),
+                     patches(taps.x, x, y, n, taps.y, taps.z, g));
   return {.padded = d_dst_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 

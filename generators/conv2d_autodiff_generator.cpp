@@ -28,8 +28,8 @@ class Conv2dBackwardInputAutodiff : public KernelGenerator<Conv2dBackwardInputAu
     // The gradient does not depend on the input that it is taken at, as the convolution is linear in it.
     Halide::Func src("src");
     src(c, x, y, n, g) = 0.0f;
-    const Halide::Func padded =
-        zero_padded(src, d_src.dim(1).extent(), d_src.dim(2).extent(), geometry().pad_left, geometry().pad_top);
+    const Halide::Func padded = zero_padded(src, Halide::Float(32), d_src.dim(1).extent(), d_src.dim(2).extent(),
+                                            geometry().pad_left, geometry().pad_top);
     const Halide::RDom taps(0, filter.dim(1).extent(), 0, filter.dim(2).extent(), 0, filter.dim(3).extent(), "taps");
     const Convolution convolution = forward(padded, filter, taps, geometry());
     const Halide::Func seed = Halide::BoundaryConditions::constant_exterior(d_dst, 0.0f);
@@ -52,8 +52,8 @@ class Conv2dBackwardFilterAutodiff : public KernelGenerator<Conv2dBackwardFilter
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     Halide::Func filter("filter");
     filter(k, c, s, r, g) = 0.0f;
-    const Halide::Func padded =
-        zero_padded(src, src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left, geometry().pad_top);
+    const Halide::Func padded = zero_padded(src, Halide::Float(32), src.dim(1).extent(), src.dim(2).extent(),
+                                            geometry().pad_left, geometry().pad_top);
     const Halide::RDom taps(0, d_filter.dim(1).extent(), 0, d_filter.dim(2).extent(), 0, d_filter.dim(3).extent(),
                             "taps");
     const Convolution convolution = forward(padded, filter, taps, geometry());

@@ -17,10 +17,10 @@ class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFi
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    const Halide::Func src_padded = zero_padded(overhung(src, src), src.dim(1).extent(), src.dim(2).extent(),
-                                                geometry().pad_left, geometry().pad_top);
+    const Halide::Func src_padded = zero_padded(overhung(src, src), src.type(), src.dim(1).extent(),
+                                                src.dim(2).extent(), geometry().pad_left, geometry().pad_top);
     const Halide::Func d_dst_padded =
-        zero_padded(overhung(d_dst, d_dst), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
+        zero_padded(overhung(d_dst, d_dst), d_dst.type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
     const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
     d_filter(k, c, s, r, g) = gradient_.sum(k, c, s, r, g);

@@ -23,7 +23,7 @@ class Conv2dBackwardInputDepthwise : public DepthwiseGenerator<Conv2dBackwardInp
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     const Halide::Func d_dst_padded =
-        zero_padded(overhung(d_dst, d_dst), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
+        zero_padded(overhung(d_dst, d_dst), d_dst.type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
     Halide::Func swapped("filter_swapped");
     swapped(c, k, s, r, g) = overhung(filter, filter)(k, c, s, r, g);
     const Halide::RDom taps({multiplier(filter), columns(filter), rows(filter)}, "taps");

@@ -13,7 +13,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   Output<Halide::Buffer<void, 5>> d_src{"d_src"};
 
   void configure() {
-    filter.set_type(copy_type(element_type()));
+    filter.set_type(operand_type());
     d_dst.set_type(element_type());
     d_src.set_type(element_type());
     if (problem()) return;
@@ -25,8 +25,9 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void generate() {
     block_ = schedules::direct_block(key("conv2d_backward_input"));
-    unblocked_filter_ = unblocked(filter, block_);
-    d_dst_padded_ = zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
+    unblocked_filter_ = plain_filter(filter, block_);
+    d_dst_padded_ = zero_padded(d_dst, operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0,
+                                overhang(d_dst.dim(0).extent()));
     if (!problem()) {
       generate_one_phase();
     } else if (problem()->stride_height == 1 && problem()->stride_width == 1) {
@@ -54,12 +55,13 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   Convolution phase(const BackwardInputPhase &columns, const BackwardInputPhase &rows, const std::string &name) {
-    const Halide::RDom taps(0, d_dst.dim(0).extent(), 0, static_cast<int>(columns.taps), 0, static_cast<int>(rows.taps),
-                            "taps" + name);
+    const Halide::RDom taps(0, reduced_channels(d_dst.dim(0).extent()), 0, static_cast<int>(columns.taps), 0,
+                            static_cast<int>(rows.taps), "taps" + name);
     const int left = -static_cast<int>(columns.offset), top = -static_cast<int>(rows.offset);
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = is_inside(columns, problem()->out_width) && is_inside(rows, problem()->out_height) &&
                         !get_target().has_gpu_feature() && !converts() &&
+                        problem()->group().out_channels % channels_per_product() == 0 &&
                         !schedules::shares_image(key("conv2d_backward_input"));
     const Halide::Func padded = shifted(inside ? Halide::Func(d_dst) : d_dst_padded_, left, top);
     Convolution convolution = backward_input(
@@ -73,14 +75,15 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void define_whole(const Convolution &convolution) {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    d_src(c, x, y, n, g) = Halide::cast(d_src.type(), convolution.sum(c, x, y, n, g));
+    d_src(c, x, y, n, g) = Halide::cast(d_src.type(), element(convolution.sum, block_, c, x, y, n, g));
     parts_ = {{schedules::kPureDefinition, x, y, convolution, unblocked_filter_}};
   }
 
   void generate_one_phase() {
-    const Halide::RDom taps(0, d_dst.dim(0).extent(), 0, filter.dim(2).extent(), 0, filter.dim(3).extent(), "taps");
+    const Halide::RDom taps(0, reduced_channels(d_dst.dim(0).extent()), 0, filter.dim(2).extent(), 0,
+                            filter.dim(3).extent(), "taps");
     const Halide::Func padded =
-        zero_padded(d_dst, d_dst.dim(1).extent(), d_dst.dim(2).extent(), -Halide::Expr(*offset_width_),
+        zero_padded(d_dst, operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), -Halide::Expr(*offset_width_),
                     -Halide::Expr(*offset_height_), overhang(d_dst.dim(0).extent()));
     define_whole(backward_input(padded, unblocked_filter_, taps, {0, 0, 1, 1, *advance_width_, *advance_height_}));
   }
@@ -109,7 +112,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
         const Convolution convolution = phase(columns, rows, name);
         d_src(c, static_cast<int>(columns.first_row) + stride_width * pixel.x,
               static_cast<int>(rows.first_row) + stride_height * pixel.y, n, g) =
-            Halide::cast(d_src.type(), convolution.sum(c, pixel.x, pixel.y, n, g));
+            Halide::cast(d_src.type(), element(convolution.sum, block_, c, pixel.x, pixel.y, n, g));
         parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
       }
     }

@@ -16,7 +16,7 @@ class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise>
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    const Halide::Func padded = zero_padded(overhung(src, src), src.dim(1).extent(), src.dim(2).extent(),
+    const Halide::Func padded = zero_padded(overhung(src, src), src.type(), src.dim(1).extent(), src.dim(2).extent(),
                                             geometry().pad_left, geometry().pad_top);
     const Halide::RDom taps({{0, 1}, columns(filter), rows(filter)}, "taps");
     convolution_ = forward(padded, overhung(filter, filter), taps, geometry());

@@ -11,7 +11,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward> {
 
   void configure() {
     src.set_type(element_type());
-    filter.set_type(copy_type(element_type()));
+    filter.set_type(operand_type());
     dst.set_type(element_type());
     configure_geometry();
   }
@@ -20,15 +20,18 @@ class Conv2dForward : public KernelGenerator<Conv2dForward> {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     block_ = schedules::direct_block(key("conv2d_forward"));
     // On a GPU the tiles of the result overhang it, and read zeros there.
-    const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature() && !converts();
-    const Halide::Func padded = inside ? shifted(src, geometry().pad_left, geometry().pad_top)
-                                       : zero_padded(src, src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left,
-                                                     geometry().pad_top, overhang(src.dim(0).extent()));
-    const Halide::RDom taps(0, src.dim(0).extent(), 0, filter.dim(2).extent(), 0, filter.dim(3).extent(), "taps");
-    unblocked_filter_ = unblocked(filter, block_);
+    const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature() && !converts() &&
+                        problem()->group().in_channels % channels_per_product() == 0;
+    const Halide::Func padded =
+        inside ? shifted(src, geometry().pad_left, geometry().pad_top)
+               : zero_padded(src, operand_type(), src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left,
+                             geometry().pad_top, overhang(src.dim(0).extent()));
+    const Halide::RDom taps(0, reduced_channels(src.dim(0).extent()), 0, filter.dim(2).extent(), 0,
+                            filter.dim(3).extent(), "taps");
+    unblocked_filter_ = plain_filter(filter, block_);
     convolution_ = forward(padded, unblocked_filter_, taps, geometry());
     convolution_.inside = inside;
-    dst(k, x, y, n, g) = Halide::cast(dst.type(), convolution_.sum(k, x, y, n, g));
+    dst(k, x, y, n, g) = Halide::cast(dst.type(), element(convolution_.sum, block_, k, x, y, n, g));
   }
 
   void schedule() {

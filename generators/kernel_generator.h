@@ -46,8 +46,23 @@ class KernelGenerator : public Halide::Generator<Derived> {
   /// Of the tensors' elements. Throws Halide::CompileError for an unknown dtype.
   Halide::Type element_type() const { return generators::element_type(dtype_.value()); }
 
-  /// Whether elements are converted before they are multiplied, which takes a copy.
-  bool converts() const { return copy_type(element_type()) != element_type(); }
+  /// Channels of image and filter that forward and backward_input multiply at once.
+  int channels_per_product() const { return schedules::channels_per_product(this->get_target(), element_type()); }
+
+  /// What forward and backward_input multiply: elements, or what they are converted to, which takes a copy.
+  Halide::Type operand_type() const { return channels_per_product() > 1 ? element_type() : copy_type(element_type()); }
+  bool converts() const { return operand_type() != element_type(); }
+
+  /// The channels that forward and backward_input sum over, with a zero after an odd number where they come in pairs.
+  Halide::Expr reduced_channels(const Halide::Expr &channels) const {
+    const int together = channels_per_product();
+    return (channels + together - 1) / together * together;
+  }
+
+  /// The filter without blocks, or with pairs resolved.
+  Halide::Func plain_filter(Halide::Func filter, int block) const {
+    return channels_per_product() > 1 ? unpaired(filter) : unblocked(filter, block);
+  }
 
   schedules::KernelKey key(const std::string &operation) {
     return {operation, problem(), element_type(), this->get_target(), table_.value()};
@@ -82,7 +97,8 @@ class KernelGenerator : public Halide::Generator<Derived> {
   /// `channels` where a kernel reads beyond them and expects zeros: a generic one on a GPU stages a fixed number at
   /// once.
   Halide::Expr overhang(Halide::Expr channels) {
-    return !problem() && this->get_target().has_gpu_feature() ? channels : Halide::Expr();
+    const bool overhangs = (this->get_target().has_gpu_feature() && !problem()) || channels_per_product() > 1;
+    return overhangs ? channels : Halide::Expr();
   }
 
   static constexpr int kVectorBytes = 16;  ///< a GPU's widest access, which must be aligned
@@ -122,7 +138,8 @@ class KernelGenerator : public Halide::Generator<Derived> {
   /// all groups.
   void declare_blocked(Halide::OutputImageParam filter, int block, int64_t Conv2dProblem::*reduced,
                        int64_t Conv2dProblem::*blocked) {
-    filter.dim(0).set_bounds(0, block).set_stride(1);
+    const int together = channels_per_product();
+    filter.dim(0).set_bounds(0, block * together).set_stride(1);
     for (int i = 1; i < filter.dimensions(); ++i) filter.dim(i).set_min(0);
     if (this->get_target().has_gpu_feature()) {
       filter.set_host_alignment(kVectorBytes);
@@ -134,7 +151,8 @@ class KernelGenerator : public Halide::Generator<Derived> {
     if (!problem()) return;
     const Conv2dProblem &p = *problem();
     const int64_t blocks = schedules::ceil_divide(p.*blocked / p.groups, block);
-    const int64_t extents[] = {block, p.*reduced / p.groups, p.filter_width, p.filter_height, blocks, p.groups};
+    const int64_t products = schedules::ceil_divide(p.*reduced / p.groups, together);
+    const int64_t extents[] = {block * together, products, p.filter_width, p.filter_height, blocks, p.groups};
     int64_t stride = 1;
     for (int i = 0; i < filter.dimensions(); ++i) {
       filter.dim(i).set_bounds(0, static_cast<int>(extents[i])).set_stride(static_cast<int>(stride));

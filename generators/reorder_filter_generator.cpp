@@ -1,58 +1,53 @@
-#include "kernel_generator.h"
+#include "element_type.h"
+#include "kernel_schedule.h"
 
 namespace halconv::generators {
 
-/// HWIO (k, c, s, r, g) in blocks of `packed.dim(0)` output channels: (k % block, c, s, r, k / block, g), zero where
-/// the last block overhangs.
-class ReorderFilterForward : public Halide::Generator<ReorderFilterForward> {
+/// HWIO (k, c, s, r, g) in blocks of `block` channels of the result, as kernels of the target read it: (o % block, i,
+/// s, r, o / block, g), where o is the result's channel and i the one summed over; or where these are multiplied in
+/// pairs (2 (o % block) + i % 2, i / 2, s, r, o / block, g). Zero where the last block, or the last pair, overhangs.
+template <typename Derived>
+class ReorderFilter : public Halide::Generator<Derived> {
  public:
-  GeneratorParam<std::string> dtype{"dtype", "f32"};
-  Input<Halide::Buffer<void, 5>> filter{"filter"};
-  Output<Halide::Buffer<void, 6>> packed{"packed"};
+  Halide::GeneratorParam<std::string> dtype{"dtype", "f32"};
+  Halide::GeneratorInput<Halide::Buffer<void, 5>> filter{"filter"};
+  Halide::GeneratorOutput<Halide::Buffer<void, 6>> packed{"packed"};
 
   void configure() {
     filter.set_type(element_type(dtype));
-    packed.set_type(copy_type(element_type(dtype)));
+    packed.set_type(together() > 1 ? element_type(dtype) : copy_type(element_type(dtype)));
   }
 
-  void generate() {
-    const Halide::Func extended = Halide::BoundaryConditions::constant_exterior(filter, Halide::cast(filter.type(), 0),
-                                                                                {{0, filter.dim(0).extent()}});
-    packed(k, c, s, r, block, g) =
-        Halide::cast(packed.type(), extended(block * packed.dim(0).extent() + k, c, s, r, g));
-  }
-
-  void schedule() { schedules::schedule_reorder_filter(get_target(), packed, k); }
-
- private:
-  const Halide::Var k{"k"}, c{"c"}, s{"s"}, r{"r"}, block{"block"}, g{"g"};
-};
-
-/// HWIO (k, c, s, r, g) in blocks of `packed.dim(0)` input channels: (c % block, k, s, r, c / block, g), zero where the
-/// last block overhangs.
-class ReorderFilterBackwardInput : public Halide::Generator<ReorderFilterBackwardInput> {
- public:
-  GeneratorParam<std::string> dtype{"dtype", "f32"};
-  Input<Halide::Buffer<void, 5>> filter{"filter"};
-  Output<Halide::Buffer<void, 6>> packed{"packed"};
-
-  void configure() {
-    filter.set_type(element_type(dtype));
-    packed.set_type(copy_type(element_type(dtype)));
-  }
-
-  void generate() {
-    const Halide::Region inside = {{Halide::Expr(), Halide::Expr()}, {0, filter.dim(1).extent()}};
+ protected:
+  /// `result` and `summed` are the filter's dimensions of o and i, 0 or 1 each.
+  void reorder(int result, int summed) {
+    Halide::Region inside(2);
+    inside[result] = {0, filter.dim(result).extent()};
+    if (together() > 1) inside[summed] = {0, filter.dim(summed).extent()};
     const Halide::Func extended =
         Halide::BoundaryConditions::constant_exterior(filter, Halide::cast(filter.type(), 0), inside);
-    packed(c, k, s, r, block, g) =
-        Halide::cast(packed.type(), extended(k, block * packed.dim(0).extent() + c, s, r, g));
+    std::vector<Halide::Expr> channels(2);
+    channels[result] = block * (packed.dim(0).extent() / together()) + o / together();
+    channels[summed] = i * together() + o % together();
+    packed(o, i, s, r, block, g) = Halide::cast(packed.type(), extended(channels[0], channels[1], s, r, g));
   }
 
-  void schedule() { schedules::schedule_reorder_filter(get_target(), packed, k); }
+  const Halide::Var o{"o"}, i{"i"}, s{"s"}, r{"r"}, block{"block"}, g{"g"};
 
  private:
-  const Halide::Var k{"k"}, c{"c"}, s{"s"}, r{"r"}, block{"block"}, g{"g"};
+  int together() const { return schedules::channels_per_product(this->get_target(), element_type(dtype)); }
+};
+
+class ReorderFilterForward : public ReorderFilter<ReorderFilterForward> {
+ public:
+  void generate() { reorder(0, 1); }
+  void schedule() { schedules::schedule_reorder_filter(get_target(), packed, o); }
+};
+
+class ReorderFilterBackwardInput : public ReorderFilter<ReorderFilterBackwardInput> {
+ public:
+  void generate() { reorder(1, 0); }
+  void schedule() { schedules::schedule_reorder_filter(get_target(), packed, i); }
 };
 
 }  // namespace halconv::generators

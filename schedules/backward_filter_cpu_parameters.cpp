@@ -211,7 +211,7 @@ void add_tasks(const CpuMachine &machine, const Conv2dProblem &problem, Backward
       p.blocks_per_task = static_cast<int>(blocks_per_task);
       p.channels_per_task = static_cast<int>(channels_per_task);
       const bool smallest = blocks_per_task == blocks.back() && channels_per_task == channels.back();
-      if (task_bytes(problem, p, block) <= 2 * machine.l2_bytes || smallest) space->push_back(numbers_of(p));
+      if (task_bytes(machine, problem, p, block) <= 2 * machine.l2_bytes || smallest) space->push_back(numbers_of(p));
     }
   }
   if (p.rows == 0 || std::max(problem.batch, problem.out_height) < kTasks) return;

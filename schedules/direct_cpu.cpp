@@ -60,7 +60,8 @@ Extents extents_of(const KernelKey &key, const ResultPart &part) {
 }
 
 /// The accumulators: vectors x width x height registers, live from the first product to the last.
-void schedule_accumulators(const DirectCpuParameters &p, int lanes, Func sum, const Halide::RDom &taps) {
+/// `together` channels are multiplied at once: a dot product is a sum over vectors of pairs.
+void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together, Func sum, const Halide::RDom &taps) {
   const Var channel = sum.args()[0], x = sum.args()[1], y = sum.args()[2], n = sum.args()[3], g = sum.args()[4];
   const Var vector("vector"), lane("lane");
   sum.bound_extent(channel, p.vectors * lanes).bound_extent(x, p.width).bound_extent(y, p.height);
@@ -70,14 +71,16 @@ void schedule_accumulators(const DirectCpuParameters &p, int lanes, Func sum, co
       .unroll(vector)
       .unroll(x)
       .unroll(y);
-  sum.update()
-      .split(channel, vector, lane, lanes)
-      .reorder(lane, vector, x, y, taps.x, taps.y, taps.z, n, g)
-      .vectorize(lane)
-      .unroll(vector)
-      .unroll(x)
-      .unroll(y);
-  if (p.unroll > 1) sum.update().unroll(taps.x, p.unroll);
+  RVar products = taps.x;
+  Stage update = sum.update();
+  update.split(channel, vector, lane, lanes);
+  if (together > 1) {
+    const RVar member("member");
+    products = RVar("products");
+    update.split(taps.x, products, member, together).reorder(member, lane).atomic().vectorize(member);
+  }
+  update.reorder(lane, vector, x, y, products, taps.y, taps.z, n, g).vectorize(lane).unroll(vector).unroll(x).unroll(y);
+  if (p.unroll > together) update.unroll(products, p.unroll / together);
 }
 
 /// A task's part of the image, with the zeros around it.
@@ -134,7 +137,7 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
       .parallel(loops.row_task)
       .parallel(loops.channel_task);
   Func(convolution.sum).compute_at(Halide::LoopLevel(result, loops.column_tile));
-  schedule_accumulators(p, lanes, convolution.sum, convolution.reduction);
+  schedule_accumulators(p, lanes, key.channels_per_product(), convolution.sum, convolution.reduction);
   if (in_place) return;
   Func padded = convolution.padded;
   padded.compute_at(Halide::LoopLevel(result, loops.row_task));

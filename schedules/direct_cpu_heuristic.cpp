@@ -198,7 +198,8 @@ std::vector<int64_t> unroll_factors(const DirectShape &s) {
 /// Whether the rows of the image that a task reads fit L2 twice, or the task is the smallest.
 bool fits_cache(const CpuMachine &machine, const DirectShape &s, const Tile &tile, int64_t rows) {
   const int64_t bytes = pixels_read(rows, s.stride_rows, s.tap_rows) *
-                        pixels_read(s.columns, s.stride_columns, s.tap_columns) * s.reduced_channels * 4;
+                        pixels_read(s.columns, s.stride_columns, s.tap_columns) * s.reduced_channels *
+                        machine.lane_bytes;
   return bytes <= 2 * machine.l2_bytes || rows <= tile.height;
 }
 

@@ -112,7 +112,8 @@ bool has_few_channels(const KernelKey &key) {
   if (!key.problem || key.target.has_gpu_feature() || key.operation != kBackwardInput) return false;
   const DirectShape shape = direct_shape(key);
   const int lanes = key.lanes();
-  return key.problem->stride_width > 1 && shape.result_channels <= lanes / 2 && shape.columns >= lanes;
+  return key.channels_per_product() == 1 && key.problem->stride_width > 1 && shape.result_channels <= lanes / 2 &&
+         shape.columns >= lanes;
 }
 
 int few_channels_block(const KernelKey &key) { return static_cast<int>(direct_shape(key).result_channels); }

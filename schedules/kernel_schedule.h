@@ -16,6 +16,11 @@ namespace halconv::schedules {
 /// A schedule's numbers by their names in a tuned row.
 using ScheduleNumbers = std::vector<std::pair<std::string, int>>;
 
+/// Channels that an instruction multiplies and adds at once: 2 by AVX512_BF16's dot products, which sum in f32.
+inline int channels_per_product(const Halide::Target &target, Halide::Type element) {
+  return element.is_bfloat() && target.has_feature(Halide::Target::AVX512_Zen4) ? 2 : 1;
+}
+
 /// Which kernel is asked for.
 struct KernelKey {
   std::string operation;                 ///< "conv2d_forward", ...
@@ -27,6 +32,7 @@ struct KernelKey {
 
   /// What registers hold, and copies in cache.
   Halide::Type accumulator() const { return generators::accumulator_type(element); }
+  int channels_per_product() const { return schedules::channels_per_product(target, element); }
   int lanes() const { return target.natural_vector_size(accumulator()); }
 };
 

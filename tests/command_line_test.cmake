@@ -47,7 +47,7 @@ if(kernels EQUAL 0)
 endif()
 string(JSON target GET "${output}" kernels 0 target)
 halconv(0 list --target ${target} --op forward)
-expect_match("${output}" "conv2d_forward__generic__f32__${target}\n")
+expect_match("${output}" "conv2d_forward__generic__b?f(32|16)__${target}\n")
 
 halconv(0 explain ${problem} --op backward_filter --json)
 string(JSON value GET "${output}" 0 operation)

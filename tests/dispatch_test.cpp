@@ -60,13 +60,14 @@ std::vector<std::string> linked_targets() {
   return targets;
 }
 
-/// The best target that this machine runs kernels of on tensors of the host; HALCONV_EXPECTED_TARGET where the caller
-/// of the test knows it, as under an emulated CPU.
+/// The best target that this machine runs f32 kernels of on tensors of the host; HALCONV_EXPECTED_TARGET where the
+/// caller of the test knows it, as under an emulated CPU.
 std::string best_cpu_target() {
   if (const char *const expected = std::getenv("HALCONV_EXPECTED_TARGET")) return expected;
   for (const std::string &name : linked_targets()) {
     const TargetInfo *const target = find_target(name);
-    if (target->kind == TargetKind::kCpu && missing_cpu_feature(*target).empty()) return name;
+    const bool computes = target->kind == TargetKind::kCpu && has_kernels(*target, "f32");
+    if (computes && missing_cpu_feature(*target).empty()) return name;
   }
   return "";
 }
@@ -158,11 +159,13 @@ TEST_F(DispatchTest, TakesTheBestCpuTargetForHostTensors) {
 
 TEST_F(DispatchTest, TakesEachForcedTarget) {
   for (const std::string &target : linked_targets()) {
+    const bool has_floats = has_kernels(*find_target(target), "f32");
     halconv_execution execution{};
     execution.target = target.c_str();
     const std::string reason = unavailable_reason(target);
     if (reason.empty()) {
-      EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual, execution).target, target);
+      EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual, execution, has_floats ? HALCONV_FLOAT32 : HALCONV_BFLOAT16).target,
+                target);
       continue;
     }
     const halconv_status status = try_create(execution);
@@ -236,6 +239,14 @@ TEST_F(DispatchTest, TakesAKernelOfTheDtype) {
     execution.target = kernel.target.c_str();
     EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual, execution, find_dtype(kernel.dtype)->value).dtype, kernel.dtype);
   }
+}
+
+TEST_F(DispatchTest, TakesDotProductsUnaskedWhereTheyAreFast) {
+  const std::vector<std::string> linked = linked_targets();
+  if (std::find(linked.begin(), linked.end(), "avx512_bf16") == linked.end()) GTEST_SKIP() << "not linked";
+  HALCONV_SKIP_UNLESS_RUNNABLE("avx512_bf16");
+  const std::string expected = __builtin_cpu_is("amd") ? "avx512_bf16" : best_cpu_target();
+  EXPECT_EQ(chosen(HALCONV_FORWARD, kUnusual, {}, HALCONV_BFLOAT16).target, expected);
 }
 
 TEST_F(DispatchTest, RefusesAKernelOfAnotherDtype) {

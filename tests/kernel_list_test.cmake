@@ -47,7 +47,7 @@ expect(0 "g8mb1ic8oc16ih7kh3" "${avx2}" "^avx2 conv2d_forward_depthwise__g8mb1_i
 expect(1 "# comment\nmb1ic8ox4ih7kh3" "${avx2}" "^suite.txt:2:7: unknown field \"ox\", expected ")
 expect(1 "mb1ic8oc4kh3" "${avx2}" "^suite.txt:1:13: \"ih\" is missing, expected a positive number")
 expect(1 "" "${avx2};nowhere.txt" "^nowhere.txt: cannot be read")
-expect(1 "" "--targets;avx3" "--targets holds \"avx3\", expected some of cuda, opencl, avx512, avx2, x86_64")
+expect(1 "" "--targets;avx3" "--targets holds \"avx3\", expected some of cuda, opencl, avx512_bf16, avx512, avx2, x86_64")
 expect(1 "" "" "--targets is missing")
 expect(1 "" "${avx2};--ops;backward" "--ops holds \"backward\", expected some of forward, backward_input, backward_filter")
 expect(1 "" "${avx2};--dtypes;f80" "--dtypes holds \"f80\", expected some of f32, f64, f16, bf16, i32")

@@ -20,7 +20,8 @@ namespace {
 std::vector<std::string> linked_cpu_targets() {
   std::vector<std::string> names;
   for (const TargetSupport &target : targets()) {
-    if (find_target(target.name)->kind == TargetKind::kCpu) names.push_back(target.name);
+    const TargetInfo &info = *find_target(target.name);
+    if (info.kind == TargetKind::kCpu && has_kernels(info, "f32")) names.push_back(target.name);
   }
   return names;
 }

@@ -53,8 +53,12 @@ class ReorderTest : public ::testing::TestWithParam<std::string> {
   void check(const Shape &shape, int64_t groups, int block) const;
 
   halconv_dtype dtype() const { return find_dtype(kernel_->name.dtype)->value; }
-  /// 16-bit floats are converted while they are packed.
-  halconv_dtype packed_dtype() const { return find_dtype(dtype())->bytes == 2 ? HALCONV_FLOAT32 : dtype(); }
+  /// Channels that kernels of avx512_bf16 multiply at once, and read side by side.
+  int64_t together() const { return kernel_->name.target == "avx512_bf16" ? 2 : 1; }
+  /// 16-bit floats are converted while they are packed, unless they are multiplied as they are.
+  halconv_dtype packed_dtype() const {
+    return find_dtype(dtype())->bytes == 2 && together() == 1 ? HALCONV_FLOAT32 : dtype();
+  }
 
   const runtime::Kernel *kernel_ = nullptr;
 };
@@ -64,9 +68,9 @@ void ReorderTest::check(const Shape &shape, int64_t groups, int block) const {
   const bool by_output = kernel_->name.operation == kReorderFilterForward;
   const auto [rows, columns, in_channels, out_channels] = shape;
   const int64_t blocked = by_output ? out_channels : in_channels, other = by_output ? in_channels : out_channels;
-  const int64_t blocks = (blocked + block - 1) / block;
+  const int64_t blocks = (blocked + block - 1) / block, products = (other + together() - 1) / together();
   GuardedTensor filter({rows, columns, in_channels, groups * out_channels}, Guard::kAfter, dtype());
-  GuardedTensor packed({groups * blocks * rows, columns, other, block}, Guard::kAfter, packed_dtype());
+  GuardedTensor packed({groups * blocks * rows, columns, products, block * together()}, Guard::kAfter, packed_dtype());
   std::mt19937 random(test_seed());
   fill_reals(&filter, random);
   filter.make_read_only();
@@ -80,15 +84,15 @@ void ReorderTest::check(const Shape &shape, int64_t groups, int block) const {
                                      {0, extent(rows), extent(columns) * tap},
                                      {0, extent(groups), extent(out_channels)}};
   Halide::Runtime::Buffer<void, 5> source(runtime::halide_type(dtype()), filter.bytes().data(), 5, hwio);
-  Halide::Runtime::Buffer<void, 6> destination(runtime::halide_type(packed_dtype()), packed.bytes().data(), block,
-                                               extent(other), extent(columns), extent(rows), extent(blocks),
-                                               extent(groups));
+  Halide::Runtime::Buffer<void, 6> destination(runtime::halide_type(packed_dtype()), packed.bytes().data(),
+                                               extent(block * together()), extent(products), extent(columns),
+                                               extent(rows), extent(blocks), extent(groups));
   source.set_host_dirty();
   ASSERT_EQ(run(source, destination), 0);
   ASSERT_EQ(destination.copy_to_host(), 0);
   const auto element = [&](int64_t i, int64_t lane, int64_t b, int64_t at, int64_t g) {
     const int64_t channel = b * block + lane;
-    if (channel >= blocked) return 0.0;
+    if (channel >= blocked || i >= other) return 0.0;
     const int64_t c = by_output ? i : channel, k = by_output ? channel : i;
     return filter.at(static_cast<size_t>(((at * in_channels + c) * groups + g) * out_channels + k));
   };
@@ -96,9 +100,11 @@ void ReorderTest::check(const Shape &shape, int64_t groups, int block) const {
   for (int64_t g = 0; g < groups; ++g) {
     for (int64_t b = 0; b < blocks; ++b) {
       for (int64_t at = 0; at < rows * columns; ++at) {
-        for (int64_t i = 0; i < other; ++i) {
-          for (int64_t lane = 0; lane < block; ++lane, ++position) {
-            EXPECT_EQ(packed.at(position), element(i, lane, b, at, g)) << lane << " " << i << " " << at << " " << b;
+        for (int64_t product = 0; product < products; ++product) {
+          for (int64_t lane = 0; lane < block * together(); ++lane, ++position) {
+            const int64_t i = product * together() + lane % together();
+            EXPECT_EQ(packed.at(position), element(i, lane / together(), b, at, g))
+                << lane << " " << product << " " << at << " " << b;
           }
         }
       }

@@ -121,8 +121,9 @@ TEST_F(RuntimeDispatchTest, DifferentiatesOnlyOnRequest) {
 
 TEST_F(RuntimeDispatchTest, NamesWhatIsWrongWithATarget) {
   execution_.target = "mmx";
-  EXPECT_NE(selected().find("execution->target is \"mmx\", expected one of cuda, opencl, avx512, avx2, x86_64"),
-            std::string::npos)
+  EXPECT_NE(
+      selected().find("execution->target is \"mmx\", expected one of cuda, opencl, avx512_bf16, avx512, avx2, x86_64"),
+      std::string::npos)
       << selected();
   execution_.target = "";
   EXPECT_NE(selected().find("execution->target is \"\""), std::string::npos);

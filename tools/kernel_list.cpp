@@ -13,7 +13,7 @@
 ///       where the generator takes none. Problems without kernels are named on standard error, with the reason.
 ///
 ///     halconv_kernel_list targets      prints "name kind" for each target, best first
-///     halconv_kernel_list best-target  prints the best CPU target that this machine can run
+///     halconv_kernel_list best-target  prints the best CPU target with f32 kernels that this machine can run
 ///
 /// Returns 0, or 1 after an error, with a message on standard error: SUITE:LINE:COLUMN: what was expected.
 #include <algorithm>
@@ -261,7 +261,8 @@ void list_targets() {
 
 void print_best_target() {
   for (const TargetInfo &target : kTargets) {
-    if (target.kind != TargetKind::kCpu || !missing_cpu_feature(target).empty()) continue;
+    if (target.kind != TargetKind::kCpu || !has_kernels(target, "f32") || !missing_cpu_feature(target).empty())
+      continue;
     std::cout << target.name << '\n';
     return;
   }

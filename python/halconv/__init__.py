@@ -1,7 +1,7 @@
 """TensorFlow's conv2d and its gradients over NumPy arrays, by Halide kernels compiled ahead of time.
 
-Tensors are float32: input [n, h, w, c], filter [r, s, c, k], output [n, p, q, k], as NumPy arrays or anything with
-__dlpack__ in host memory; dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names,
+Tensors are float32, float64, float16, bfloat16 (ml_dtypes') or, for conv2d, int32, all of a call of one dtype: input
+[n, h, w, c], filter [r, s, c, k], output [n, p, q, k], as NumPy arrays or anything with __dlpack__ in host memory; dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names,
 order and defaults of the arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding`
 "SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC"; `name` is ignored. Besides,
 
@@ -54,6 +54,9 @@ def _attributes(strides, padding, data_format, dilations):
     return _halconv.Attributes(integers(strides), integers(dilations), *split_padding(padding))
 
 
+_DTYPES = ("float32", "float64", "float16", "bfloat16", "int32")
+
+
 def _array(name, tensor):
     """The tensor as a dense NumPy array, without a copy where it is one already."""
     if not isinstance(tensor, np.ndarray):
@@ -63,7 +66,17 @@ def _array(name, tensor):
             tensor = np.from_dlpack(tensor)
         except (BufferError, RuntimeError) as error:
             raise ValueError(f"{name} cannot be read as a NumPy array: {error}") from error
+    if tensor.dtype.name not in _DTYPES:
+        raise ValueError(f"{name} is {tensor.dtype}, expected one of {', '.join(_DTYPES)}")
     return np.ascontiguousarray(tensor) if tensor.ndim else tensor
+
+
+def _compute(function, *arguments):
+    """What `function` of the C module returns. Between Python and C an array of bfloat16 goes as its bits."""
+    dtype = next(argument.dtype for argument in arguments if isinstance(argument, np.ndarray))
+    if dtype.name == "bfloat16":
+        arguments = [a.view(np.uint16) if isinstance(a, np.ndarray) and a.dtype == dtype else a for a in arguments]
+    return function(*arguments).view(dtype)
 
 
 def conv2d_output_shape(input_shape, filter_shape, strides, padding, data_format="NHWC", dilations=None):
@@ -83,7 +96,7 @@ def conv2d(input, filters, strides, padding, data_format="NHWC", dilations=None,
     batch = input.shape[:-3]
     if len(batch) > 1:
         input = input.reshape(math.prod(batch), *input.shape[-3:])
-    output = _halconv.conv2d(input, filters, attributes, _halconv.Execution(target, threads))
+    output = _compute(_halconv.conv2d, input, filters, attributes, _halconv.Execution(target, threads))
     return output.reshape(*batch, *output.shape[1:]) if len(batch) > 1 else output
 
 
@@ -106,7 +119,7 @@ def _input_gradient(name, summary):
         attributes = _attributes(strides, padding, data_format, dilations)
         input_sizes = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
         filter, out_backprop = _array("filter", filter), _array("out_backprop", out_backprop)
-        return compute(input_sizes, filter, out_backprop, attributes, _halconv.Execution(target, threads))
+        return _compute(compute, input_sizes, filter, out_backprop, attributes, _halconv.Execution(target, threads))
 
     compute = getattr(_halconv, name)
     gradient.__name__ = gradient.__qualname__ = name
@@ -133,7 +146,7 @@ def _filter_gradient(name, summary):
         attributes = _attributes(strides, padding, data_format, dilations)
         filter_sizes = sizes("Conv2DCustomBackpropFilter: filter_sizes", filter_sizes)
         input, out_backprop = _array("input", input), _array("out_backprop", out_backprop)
-        return compute(input, filter_sizes, out_backprop, attributes, _halconv.Execution(target, threads))
+        return _compute(compute, input, filter_sizes, out_backprop, attributes, _halconv.Execution(target, threads))
 
     compute = getattr(_halconv, name)
     gradient.__name__ = gradient.__qualname__ = name
@@ -182,7 +195,9 @@ def conv2d_transpose(
     attributes = _attributes(strides, padding, data_format, dilations)
     output_shape = sizes("Conv2DBackpropInput: input_sizes", output_shape)
     filters, input = _array("filters", filters), _array("input", input)
-    return _halconv.conv2d_transpose(output_shape, filters, input, attributes, _halconv.Execution(target, threads))
+    return _compute(
+        _halconv.conv2d_transpose, output_shape, filters, input, attributes, _halconv.Execution(target, threads)
+    )
 
 
 def depthwise_conv2d(

@@ -31,7 +31,7 @@ namespace {
 
 using Shape = std::array<int64_t, 4>;
 using Array = nb::ndarray<nb::ro>;
-using Result = nb::ndarray<nb::numpy, float>;
+using Result = nb::ndarray<nb::numpy>;
 
 /// A caller's array and the argument's name.
 struct NamedArray {
@@ -58,10 +58,18 @@ void raise_unless_ok(const halconv_status &status) {
   }
 }
 
+/// The dtypes as arrays have them. NumPy has no bf16 of its own: halconv/__init__.py passes its bits.
+constexpr std::pair<halconv_dtype, nb::dlpack::dtype> kDtypes[] = {
+    {HALCONV_FLOAT32, {static_cast<uint8_t>(nb::dlpack::dtype_code::Float), 32, 1}},
+    {HALCONV_FLOAT64, {static_cast<uint8_t>(nb::dlpack::dtype_code::Float), 64, 1}},
+    {HALCONV_FLOAT16, {static_cast<uint8_t>(nb::dlpack::dtype_code::Float), 16, 1}},
+    {HALCONV_BFLOAT16, {static_cast<uint8_t>(nb::dlpack::dtype_code::UInt), 16, 1}},
+    {HALCONV_INT32, {static_cast<uint8_t>(nb::dlpack::dtype_code::Int), 32, 1}},
+};
+
 /// A tensor description for the C ABI, which reads inputs only: the pointer loses its const there.
-halconv_tensor describe(const void *data, const std::vector<int64_t> &shape) {
-  halconv_tensor tensor{
-      const_cast<void *>(data), HALCONV_FLOAT32, HALCONV_HOST, static_cast<int32_t>(shape.size()), {}};
+halconv_tensor describe(const void *data, const std::vector<int64_t> &shape, halconv_dtype dtype) {
+  halconv_tensor tensor{const_cast<void *>(data), dtype, HALCONV_HOST, static_cast<int32_t>(shape.size()), {}};
   std::copy(shape.begin(), shape.end(), tensor.shape);
   return tensor;
 }
@@ -73,7 +81,9 @@ halconv_tensor describe_input(const NamedArray &argument) {
     raise(PyExc_ValueError, std::string(name) + " " + found + ", expected " + expected);
   };
   if (array.device_type() != nb::device::cpu::value) fail("is not in host memory", "a NumPy array");
-  if (array.dtype() != nb::dtype<float>()) fail("has another dtype", "float32");
+  const auto *const dtype = std::find_if(std::begin(kDtypes), std::end(kDtypes),
+                                         [&](const auto &known) { return known.second == array.dtype(); });
+  if (dtype == std::end(kDtypes)) fail("has another dtype", "float32, float64, float16, bfloat16 or int32");
   std::vector<int64_t> shape(array.ndim());
   int64_t dense = 1;
   for (size_t i = array.ndim(); i-- > 0;) {
@@ -81,17 +91,17 @@ halconv_tensor describe_input(const NamedArray &argument) {
     if (array.size() > 0 && shape[i] > 1 && array.stride(i) != dense) fail("is not contiguous", "a dense array");
     dense *= shape[i];
   }
-  return describe(array.data(), shape);
+  return describe(array.data(), shape, dtype->first);
 }
 
 /// Memory of a new result, aligned for whole vectors.
-Result allocate(const Shape &shape) {
+Result allocate(const Shape &shape, nb::dlpack::dtype dtype) {
   constexpr std::align_val_t kAlignment{64};
-  size_t elements = 1, extents[4];
-  for (size_t i = 0; i < 4; ++i) elements *= extents[i] = static_cast<size_t>(shape[i]);
-  void *const data = ::operator new(elements * sizeof(float), kAlignment);
+  size_t bytes = dtype.bits / 8, extents[4];
+  for (size_t i = 0; i < 4; ++i) bytes *= extents[i] = static_cast<size_t>(shape[i]);
+  void *const data = ::operator new(bytes, kAlignment);
   nb::capsule owner(data, [](void *memory) noexcept { ::operator delete(memory, kAlignment); });
-  return Result(data, 4, extents, owner);
+  return Result(data, 4, extents, owner, nullptr, dtype);
 }
 
 /// How a call runs.
@@ -131,8 +141,8 @@ using Function = halconv_status (*)(const halconv_tensor *, const halconv_tensor
 Result compute(Function function, const NamedArray &first, const NamedArray &second, const Shape &result_shape,
                const halconv_conv2d_attributes &attributes, const Execution &execution) {
   const halconv_tensor inputs[] = {describe_input(first), describe_input(second)};
-  Result result = allocate(result_shape);
-  halconv_tensor output = describe(result.data(), {result_shape.begin(), result_shape.end()});
+  Result result = allocate(result_shape, first.array.dtype());
+  halconv_tensor output = describe(result.data(), {result_shape.begin(), result_shape.end()}, inputs[0].dtype);
   const halconv_execution how = execution.to_c();
   halconv_status status;
   {

@@ -138,8 +138,8 @@ Status Convolution::prepare(CallContext *context) {
     call.add(input.buffer());
   }
   HALCONV_RETURN_IF_ERROR(call.run(*kernel_));
-  packed_extents_ = {filter.buffer()->dim[0].extent, other,          columns, rows,
-                     filter.buffer()->dim[4].extent, problem_.groups};
+  const halide_dimension_t *const packed = filter.buffer()->dim;
+  packed_extents_ = {packed[0].extent, packed[1].extent, columns, rows, packed[4].extent, problem_.groups};
   return ok_status();
 }
 

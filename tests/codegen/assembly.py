@@ -30,8 +30,8 @@ def parse(path: pathlib.Path) -> list[list[Instruction]]:
 
 
 def is_multiply_add(instruction: Instruction) -> bool:
-    """Of whole vectors of floats."""
-    return re.match(r"vfmadd\d+ps$", instruction.mnemonic) is not None
+    """Of whole vectors of floats, or of pairs of bf16."""
+    return re.match(r"(vfmadd\d+|vdpbf16)ps$", instruction.mnemonic) is not None
 
 
 def filecheck(filecheck_tool: str, checks: pathlib.Path, prefix: str, text: str) -> str:

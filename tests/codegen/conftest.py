@@ -44,8 +44,9 @@ def pytest_generate_tests(metafunc):
             files = list(filter(wanted, kernel_files.read_list(names, folder, suffixes)))
             metafunc.parametrize(fixture, files, ids=[file.path.stem for file in files])
 
-    parametrize("cpu_kernel", cpu, lambda file: file.problem != "generic" and not file.is_depthwise)
-    parametrize("whole_tile_cpu_kernel", cpu, lambda file: file.fills_tiles and not file.is_depthwise)
+    parametrize("cpu_kernel", cpu, lambda file: file.problem != "generic" and file.dtype == "f32" and not file.is_depthwise)
+    parametrize("whole_tile_cpu_kernel", cpu, lambda file: file.fills_tiles and file.dtype == "f32" and not file.is_depthwise)
     parametrize("depthwise_cpu_kernel", cpu, lambda file: file.is_depthwise and file.fills_vectors)
+    parametrize("dot_product_kernel", {"avx512_bf16": ".s"}, lambda file: file.operation != "conv2d_backward_filter")
     parametrize("cuda_kernel", cuda, lambda file: True)
     parametrize("whole_tile_cuda_kernel", cuda, lambda file: file.fills_tiles and not file.is_depthwise)

@@ -17,6 +17,7 @@ class KernelFile:
     operation: str
     algorithm: str | None
     problem: str
+    dtype: str
     target: str
 
     @property
@@ -51,5 +52,6 @@ def read_list(path: pathlib.Path, folder: pathlib.Path, suffixes: dict[str, str]
         target = match["target"]
         if target in suffixes and match["operation"].startswith("conv2d_"):
             file = folder / target / (name + suffixes[target])
-            files.append(KernelFile(file, match["operation"], match["algorithm"], match["problem"], target))
+            files.append(KernelFile(file, match["operation"], match["algorithm"], match["problem"],
+                                    match["dtype"], target))
     return files

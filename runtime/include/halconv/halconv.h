@@ -117,8 +117,8 @@ typedef struct halconv_thread_pool {
 /// How a call runs; on tensors of a device it returns when the work is in the stream or queue, on host tensors when the
 /// result is there. A null pointer or a zeroed struct means the defaults.
 typedef struct halconv_execution {
-  /// "x86_64", "avx2", "avx512", "cuda", "opencl"; NULL takes the environment variable HALCONV_TARGET, and without it
-  /// the best target that this machine and the tensors' device allow.
+  /// "x86_64", "avx2", "avx512", "avx512_bf16", "cuda", "opencl"; NULL takes the environment variable HALCONV_TARGET,
+  /// and without it the best target that this machine and the tensors' device allow.
   const char *target;
   /// Runs this kernel (a name that halconv_kernel_info returns) or fails; NULL takes the first applicable one.
   const char *kernel;
