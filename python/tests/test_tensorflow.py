@@ -201,3 +201,18 @@ def test_conv2d_backprop_filter_errors(arguments, words):
 def test_conv2d_takes_several_batch_dimensions(batch):
     x, w = problems.integers((*batch, 5, 6, 2), 1), problems.integers((3, 3, 2, 4), 2)
     np.testing.assert_array_equal(halconv.conv2d(x, w, 2, "SAME"), tf.nn.conv2d(x, w, 2, "SAME"))
+
+
+@pytest.mark.parametrize("strides, dilations", [([1, 1, 1, 1], [1, 1]), ([1, 2, 2, 1], [1, 1]), ([1, 1, 1, 1], [2, 3])])
+@pytest.mark.parametrize("padding", ["SAME", "VALID", problems.explicit(1, 2, 0, 1)], ids=str)
+def test_depthwise(strides, dilations, padding):
+    x, w = problems.integers((2, 9, 8, 5), 1), problems.integers((3, 2, 5, 2), 2)
+    output = halconv.depthwise_conv2d(x, w, strides, padding, dilations=dilations)
+    np.testing.assert_array_equal(output, tf.nn.depthwise_conv2d(x, w, strides, padding, dilations=dilations))
+    if dilations != [1, 1]:
+        return  # TensorFlow's gradients refuse
+    for ours, theirs, arguments in (
+        (halconv.depthwise_conv2d_backprop_input, tf.nn.depthwise_conv2d_backprop_input, (x.shape, w, output)),
+        (halconv.depthwise_conv2d_backprop_filter, tf.nn.depthwise_conv2d_backprop_filter, (x, w.shape, output)),
+    ):
+        np.testing.assert_array_equal(ours(*arguments, strides, padding), theirs(*arguments, strides, padding))
