@@ -289,7 +289,9 @@ TEST_F(DispatchTest, ExplainsCandidatesInTheOrderTried) {
       EXPECT_EQ(contains(line.substr(name.size()), "chosen"), name == chosen_name) << line;
       chosen_lines += name == chosen_name;
       ranks.push_back(find_target(kernel.value->target)->rank);
-      if (find_target(kernel.value->target)->kind == TargetKind::kCpu) {
+      if (kernel.value->algorithm == kDepthwise) {
+        EXPECT_TRUE(contains(line, "groups of one input channel")) << line;
+      } else if (find_target(kernel.value->target)->kind == TargetKind::kCpu) {
         EXPECT_TRUE(contains(line, unavailable_reason(kernel.value->target))) << line;
       } else {
         EXPECT_TRUE(contains(line, "the tensors are on the host")) << line;
