@@ -83,12 +83,14 @@ void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together
   if (p.unroll > together) update.unroll(products, p.unroll / together);
 }
 
-/// A task's part of the image, with the zeros around it.
-void schedule_padded(const KernelKey &key, Func padded, const Expr &channels, int lanes) {
+/// A task's part of the image, with the zeros around it; where there are none, nothing beyond the image may be read.
+void schedule_padded(const KernelKey &key, const Convolution &convolution, Func padded, const Expr &channels,
+                     int lanes) {
   const Var channel = padded.args()[0], x = padded.args()[1];
   const int64_t known = key.problem ? direct_shape(key).reduced_channels : 0;
   if (known > 0 && known < lanes / 2) {
-    padded.reorder(channel, x).unroll(channel).vectorize(x, lanes, TailStrategy::RoundUp);
+    const TailStrategy tail = convolution.inside ? TailStrategy::GuardWithIf : TailStrategy::RoundUp;
+    padded.reorder(channel, x).unroll(channel).vectorize(x, lanes, tail);
     return;
   }
   padded.vectorize(channel, lanes, TailStrategy::GuardWithIf);
@@ -141,7 +143,7 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
   if (in_place) return;
   Func padded = convolution.padded;
   padded.compute_at(Halide::LoopLevel(result, loops.row_task));
-  schedule_padded(key, padded, convolution.reduction.x.extent(), lanes);
+  schedule_padded(key, convolution, padded, convolution.reduction.x.extent(), lanes);
 }
 
 }  // namespace

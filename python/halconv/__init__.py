@@ -1,9 +1,10 @@
 """TensorFlow's conv2d and its gradients over NumPy arrays, by Halide kernels compiled ahead of time.
 
 Tensors are float32, float64, float16, bfloat16 (ml_dtypes') or, for conv2d, int32, all of a call of one dtype: input
-[n, h, w, c], filter [r, s, c, k], output [n, p, q, k], as NumPy arrays or anything with __dlpack__ in host memory; dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names,
-order and defaults of the arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding`
-"SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC"; `name` is ignored. Besides,
+[n, h, w, c], filter [r, s, c, k], output [n, p, q, k], as NumPy arrays or anything with __dlpack__ in host memory;
+dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names, order and defaults of the
+arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding` "SAME", "VALID" or
+[[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC"; `name` is ignored. Besides,
 
 - `target` forces the kernels of a target ("avx2", ...); None takes the environment variable HALCONV_TARGET, and without
   it the best target of this machine;
@@ -222,7 +223,7 @@ def depthwise_conv2d_backprop_input(
     target=None,
     threads=0,
 ):
-    """The gradient with respect to depthwise_conv2d's input, of shape `input_sizes`, from out_backprop [n, p, q, c * m]."""
+    """The gradient with respect to depthwise_conv2d's input [n, h, w, c], from out_backprop [n, p, q, c * m]."""
     input_sizes, filter = input_shape(sizes("input_sizes", input_sizes)), _array("filter", filter)
     filter = filter.reshape(grouped_filter_shape(input_sizes[3], filter.shape))
     return conv2d_backprop_input(

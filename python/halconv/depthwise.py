@@ -1,7 +1,7 @@
 """Shapes of depthwise convolutions as those of grouped ones.
 
-A depthwise filter [r, s, c, m] holds, element for element in memory, the filter [r, s, 1, c * m] of a convolution with a
-group for each input channel.
+A depthwise filter [r, s, c, m] holds, element for element in memory, the filter [r, s, 1, c * m] of a convolution with
+a group for each input channel.
 """
 
 
