@@ -35,7 +35,7 @@ help:
 	@echo 'make demo          compiles kernels for this machine, shows that all gradients agree, trains a network on digits'
 	@echo 'make test          builds every target and runs all tests, then those of the sanitizers'
 	@echo 'make bench         measures a suite: SUITE=default|resnet50|vgg16|mobilenet_v2|FILE, OPS="forward ...",'
-	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ...",'
+	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ..."|all,'
 	@echo '                   TABLES=FOLDER of tuned rows, OUT=FOLDER'
 	@echo 'make tune          searches schedules for a suite: SUITE=, TARGET=avx2, OPS=, BATCH=, BUDGET=30m, TABLE=FILE to improve;'
 	@echo '                   it can be stopped at any time, and goes on from there'

@@ -18,6 +18,7 @@
 #include "agreement.h"
 #include "bandwidth.h"
 #include "cache_eviction.h"
+#include "kernel_library.h"
 #include "measurement.h"
 #include "peer.h"
 #include "row_json.h"
@@ -34,8 +35,9 @@ struct Options {
   std::string target, layers;
   int threads = 1;
   int64_t batch = 0;
-  std::vector<std::string> peers;
+  std::vector<std::string> peers, libraries;
   Effort effort;
+  bool list = false;
 };
 
 Options parse_options(CLI::App *app, int argc, char **argv) {
@@ -50,6 +52,8 @@ Options parse_options(CLI::App *app, int argc, char **argv) {
   app->add_option("--threads", options.threads, "Number of threads")->check(CLI::PositiveNumber);
   app->add_option("--batch", options.batch, "Batch size in place of the suite's")->check(CLI::PositiveNumber);
   app->add_option("--peers", options.peers, "Peers to compare with, of those that are built in; all")->expected(0, 9);
+  app->add_option("--libraries", options.libraries, "KERNEL.so of kernels that autoschedulers made");
+  app->add_flag("--list", options.list, "Only prints what would be measured, as events \"start\"");
   app->add_option("--precision", options.effort.precision, "Width of the ratios' 95 % interval to reach, relative")
       ->check(CLI::PositiveNumber);
   app->add_option("--seconds", options.effort.seconds, "The longest to try that for each row")
@@ -110,10 +114,14 @@ void print_context(const Options &options, const std::vector<Peer> &chosen, cons
                     {"eviction_bytes", eviction_bytes()}});
 }
 
+nlohmann::json describe(const SuiteEntry &entry, const std::string &operation) {
+  return {{"operation", operation}, {"problem", to_string(entry.problem)}, {"layer", entry.name}};
+}
+
 /// Returns whether there is a row.
 bool measure_row(const SuiteEntry &entry, const std::string &operation, const std::vector<Peer> &chosen,
                  const std::vector<Bandwidth> &bandwidths, const Options &options) {
-  const nlohmann::json about = {{"operation", operation}, {"problem", to_string(entry.problem)}, {"layer", entry.name}};
+  const nlohmann::json about = describe(entry, operation);
   print("start", about);
   try {
     const Tensors tensors = make_integer_tensors(entry.problem, kOperationNames.at(operation));
@@ -132,6 +140,13 @@ bool measure_row(const SuiteEntry &entry, const std::string &operation, const st
 
 int run(const CLI::App &app, const Options &options) {
   const std::vector<SuiteEntry> entries = read_suites(options);
+  if (options.list) {
+    for (const SuiteEntry &entry : entries) {
+      for (const std::string &operation : options.operations) print("start", describe(entry, operation));
+    }
+    return 0;
+  }
+  for (const std::string &library : options.libraries) load_kernel(library);
   const std::vector<Peer> chosen = select_peers(app, options);
   const std::vector<Bandwidth> bandwidths = measure_bandwidths(options.target, options.threads);
   print_context(options, chosen, bandwidths, entries.size() * options.operations.size());

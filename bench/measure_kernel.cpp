@@ -5,8 +5,6 @@
 ///     (at the start)  {"ready": true, "flops": of a call}, or {"wrong": MESSAGE}, or {"failed": MESSAGE}
 ///     turn            {"seconds": of a call of the kernel's plan, on average over some milliseconds}
 ///     peak            {"flops": of multiply-adds in registers, a second}
-#include <dlfcn.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -22,8 +20,8 @@
 #include "agreement.h"
 #include "fma_peak.h"
 #include "halconv/kernel_name.h"
-#include "halconv/kernel_registry.h"
 #include "halconv_contender.h"
+#include "kernel_library.h"
 #include "reference.h"
 
 namespace halconv::bench {
@@ -44,19 +42,6 @@ Options parse_options(CLI::App *app, int argc, char **argv) {
   app->add_option("--threads", options.threads, "Number of threads")->check(CLI::PositiveNumber);
   app->parse(argc, argv);
   return options;
-}
-
-/// Makes the kernel in <folder>/<name>.so known to the runtime, for as long as the process lives.
-void load_kernel(const std::string &path) {
-  const std::string *const name = new std::string(std::filesystem::path(path).stem());  // the registry keeps the text
-  void *const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) throw std::runtime_error(dlerror());
-  void *const argv = dlsym(library, (*name + "_argv").c_str());
-  void *const metadata = dlsym(library, (*name + "_metadata").c_str());
-  if (argv == nullptr || metadata == nullptr) throw std::runtime_error(path + " does not hold " + *name);
-  const halconv_kernel_row row{name->c_str(), reinterpret_cast<decltype(halconv_kernel_row::argv)>(argv),
-                               reinterpret_cast<decltype(halconv_kernel_row::metadata)>(metadata)};
-  halconv_register_kernels(&row, 1);
 }
 
 Operation operation_of(const KernelName &name) {

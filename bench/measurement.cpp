@@ -131,11 +131,15 @@ class Race {
   int rounds() const { return rounds_; }
   const std::vector<double> &peaks() const { return peaks_; }
 
-  /// Of the ratios and the share of the peak, relative to them.
-  double widest_interval() const {
+  /// What is known least precisely, a ratio or the share of the peak, and how wide its interval is relative to it.
+  std::pair<std::string, double> widest_interval() const {
     const auto width = [](const std::vector<double> &paired) { return median_interval(paired, kConfidence).width(); };
-    double widest = peaks_.front() > 0 ? width(shares()) : 0;
-    for (const auto &[peer, ours] : compared_) widest = std::max(widest, width(ratios(peer->hot, ours->hot)));
+    std::pair<std::string, double> widest{"the share of the peak", peaks_.front() > 0 ? width(shares()) : 0};
+    for (const auto &[peer, ours] : compared_) {
+      if (const double ratio = width(ratios(peer->hot, ours->hot)); ratio > widest.second) {
+        widest = {"the ratio to " + peer->name, ratio};
+      }
+    }
     return widest;
   }
 
@@ -147,7 +151,7 @@ class Race {
   }
 
  private:
-  bool is_precise() const { return widest_interval() <= effort_.precision; }
+  bool is_precise() const { return widest_interval().second <= effort_.precision; }
 
   const Case &case_;
   const Effort &effort_;
@@ -174,8 +178,8 @@ void rate_peak(const Race &race, Measurement *m) {
 
 void doubt(const Race &race, const Effort &effort, Measurement *m) {
   constexpr double kSteady = 0.05;
-  if (const double width = race.widest_interval(); width > effort.precision) {
-    m->doubts.push_back("a ratio is known to " + percent(width) + " only, " + percent(effort.precision) + " was asked");
+  if (const auto [name, width] = race.widest_interval(); width > effort.precision) {
+    m->doubts.push_back(name + " is known to " + percent(width) + " only, " + percent(effort.precision) + " was asked");
   }
   if (std::abs(m->peak_drift) > kSteady) {
     m->doubts.push_back("the FMA peak changed by " + percent(m->peak_drift) + " while it was measured");

@@ -24,7 +24,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   void generate() {
-    block_ = schedules::direct_block(key("conv2d_backward_input"));
+    block_ = filter_block("conv2d_backward_input", &Conv2dProblem::in_channels);
     unblocked_filter_ = plain_filter(filter, block_);
     d_dst_padded_ = zero_padded(d_dst, operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0,
                                 overhang(d_dst.dim(0).extent()));
@@ -45,6 +45,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     }
     declare_blocked(filter, block_, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
     declare_dense(d_dst, output_extents);
+    if (using_autoscheduler()) return;
     schedules::schedule_direct(key("conv2d_backward_input"), d_src, parts_);
   }
 

@@ -18,7 +18,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward> {
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    block_ = schedules::direct_block(key("conv2d_forward"));
+    block_ = filter_block("conv2d_forward", &Conv2dProblem::out_channels);
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature() && !converts() &&
                         problem()->group().in_channels % channels_per_product() == 0;
@@ -39,6 +39,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward> {
     declare_dense(src, input_extents);
     declare_blocked(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
     declare_dense(dst, output_extents);
+    if (using_autoscheduler()) return;
     schedules::schedule_direct(key("conv2d_forward"), dst,
                                {{schedules::kPureDefinition, x, y, convolution_, unblocked_filter_}});
   }

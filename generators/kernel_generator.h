@@ -115,22 +115,29 @@ class KernelGenerator : public Halide::Generator<Derived> {
     return {p.out_channels, p.in_channels / p.groups, p.filter_width, p.filter_height};
   }
 
-  /// Starts every dimension at 0 and, in a specialised kernel, fixes extents and strides to those of a dense tensor,
-  /// whose last dimension here is the group that the channels of dimension 0 are in.
+  /// Result channels in a block of the filter. An autoscheduler, which the bench compares the schedules with, reads
+  /// HWIO as it is: a single block.
+  int filter_block(const std::string &operation, int64_t Conv2dProblem::*blocked) {
+    if (this->using_autoscheduler() && problem()) return static_cast<int>((*problem()).*blocked / problem()->groups);
+    return schedules::direct_block(key(operation));
+  }
+
+  /// Starts every dimension at 0 and, in a specialised kernel, fixes extents and strides to those of a dense tensor
+  /// (and tells an autoscheduler), whose last dimension here is the group that the channels of dimension 0 are in.
   void declare_dense(Halide::OutputImageParam tensor, Extents extents_of) {
     for (int i = 0; i < tensor.dimensions(); ++i) tensor.dim(i).set_min(0);
     if (!problem()) return;
     const int groups = static_cast<int>(problem()->groups);
     const std::array<int64_t, 4> extents = extents_of(*problem());
     const int group_channels = static_cast<int>(extents[0]) / groups;
-    tensor.dim(0).set_bounds(0, group_channels).set_stride(1);
+    tensor.dim(0).set_bounds(0, group_channels).set_estimate(0, group_channels).set_stride(1);
     int stride = static_cast<int>(extents[0]);
     for (int i = 1; i < 4; ++i) {
       const int extent = static_cast<int>(extents[static_cast<size_t>(i)]);
-      tensor.dim(i).set_bounds(0, extent).set_stride(stride);
+      tensor.dim(i).set_bounds(0, extent).set_estimate(0, extent).set_stride(stride);
       stride *= extent;
     }
-    tensor.dim(4).set_bounds(0, groups).set_stride(group_channels);
+    tensor.dim(4).set_bounds(0, groups).set_estimate(0, groups).set_stride(group_channels);
     if (this->get_target().has_gpu_feature() && extents[0] % 4 == 0) tensor.set_host_alignment(kVectorBytes);
   }
 
@@ -155,7 +162,8 @@ class KernelGenerator : public Halide::Generator<Derived> {
     const int64_t extents[] = {block * together, products, p.filter_width, p.filter_height, blocks, p.groups};
     int64_t stride = 1;
     for (int i = 0; i < filter.dimensions(); ++i) {
-      filter.dim(i).set_bounds(0, static_cast<int>(extents[i])).set_stride(static_cast<int>(stride));
+      const int extent = static_cast<int>(extents[i]);
+      filter.dim(i).set_bounds(0, extent).set_estimate(0, extent).set_stride(static_cast<int>(stride));
       stride *= extents[i];
     }
   }

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import google_benchmark, machine, runner
-from .row import PEERS, Row, doubt_slow_clocks
+from . import autoscheduler, google_benchmark, machine, report, runner
+from .row import AUTOSCHEDULERS, PEERS, Row, doubt_slow_clocks
 from .terminal import Terminal
 
 SHIPPED = Path(__file__).parents[2] / "schedules" / "tuned"
@@ -28,13 +28,17 @@ def parse_arguments():
     parser.add_argument("--threads", type=numbers, default=[1], help="numbers of threads, e.g. 1,2")
     parser.add_argument("--batch", type=int, help="batch size in place of the suite's")
     parser.add_argument("--layers", default="", help="regular expression that the problems' names have to match")
-    parser.add_argument("--peers", type=words, help=f"some of {', '.join(PEERS)}; all that are built in")
+    usual = [name for name in PEERS if name not in AUTOSCHEDULERS]
+    peers_help = f"some of {', '.join(PEERS)}, or all; default: all but the autoschedulers, which compile for minutes"
+    parser.add_argument("--peers", type=words, default=usual, help=peers_help)
     parser.add_argument("--precision", type=float, default=0.04, help="width of the ratios' 95 %% interval to reach")
     parser.add_argument("--seconds", type=float, default=4, help="the longest to try that for each row")
     parser.add_argument("--tables", type=Path, default=SHIPPED, help="folder of the tuned rows that the kernels have")
-    parser.add_argument("--out", type=Path, required=True, help="folder for bench.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder for bench.json and report.html")
     arguments = parser.parse_args()
-    if unknown := set(arguments.peers or []) - set(PEERS):
+    if arguments.peers == ["all"]:
+        arguments.peers = list(PEERS)
+    if unknown := set(arguments.peers) - set(PEERS):
         parser.error(f"--peers holds {', '.join(sorted(unknown))}, expected some of {', '.join(PEERS)}")
     return arguments
 
@@ -56,9 +60,8 @@ class Bench:
         native = runner.best_target(arguments.build)
         targets = [native if target == "native" else target for target in arguments.targets]
         self.processes = [(target, threads) for target in dict.fromkeys(targets) for threads in arguments.threads]
-        self.wanted = list(PEERS) if arguments.peers is None else arguments.peers
         self.rows, self.errors = [], 0
-        self.context = None
+        self.context, self.bandwidths = None, {}
         self.terminal = None
 
     def begin(self, context):
@@ -68,9 +71,10 @@ class Bench:
             self.terminal = Terminal(context["peers"])
             self.terminal.progress.start()
             self.terminal.console.print(machine.cpu_model())
-            self.terminal.explain([name for name in self.wanted if name not in context["peers"]])
+            self.terminal.explain([name for name in self.request.peers if name not in context["peers"]])
             total = context["rows"] * len(self.processes)
             self.task = self.terminal.progress.add_task("", total=total)
+        self.bandwidths[f"{context['target']}/threads:{context['threads']}"] = context["bandwidths"]
         self.terminal.header(context["target"], context["threads"])
 
     def handle(self, event):
@@ -90,7 +94,8 @@ class Bench:
     def run(self):
         try:
             for target, threads in self.processes:
-                for event in runner.events(self.request, target, threads):
+                libraries = autoscheduler.libraries(self.request, target, threads)
+                for event in runner.events(self.request, target, threads, libraries):
                     self.handle(event)
         finally:
             if self.terminal is not None:
@@ -112,8 +117,10 @@ def main():
             row.event["schedule"] = schedules[row.kernel]
         bench.terminal.summary(bench.rows)
         arguments.out.mkdir(parents=True, exist_ok=True)
-        google_benchmark.write(arguments.out / "bench.json", bench.rows, bench.context)
-        bench.terminal.console.print(f"written: {arguments.out / 'bench.json'}")
+        document = google_benchmark.document(bench.rows, bench.context, bench.bandwidths)
+        google_benchmark.write(arguments.out / "bench.json", document)
+        (arguments.out / "report.html").write_text(report.render(document))
+        bench.terminal.console.print(f"written: {arguments.out}/bench.json, {arguments.out}/report.html")
     return 1 if bench.errors else 0
 
 

@@ -45,6 +45,7 @@ def labels(row):
         "layer": row.layer,
         "repeat": row.repeat,
         "problem": row.problem,
+        "batch": row.batch,
         "op": row.operation,
         "target": row.target,
         "algorithm": row.algorithm,
@@ -78,7 +79,8 @@ def entry(row, index):
     }
 
 
-def document(rows, context):
+def document(rows, context, bandwidths):
+    """`bandwidths`: those measured in each process, by "<target>/threads:<threads>"."""
     return {
         "context": {
             "date": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -92,7 +94,7 @@ def document(rows, context):
             "library_build_type": "release",
             "cpu_model": cpu_model(),
             "eviction_bytes": context["eviction_bytes"],
-            "bandwidths": context["bandwidths"],
+            "bandwidths": bandwidths,
         },
         "benchmarks": [entry(row, index) for index, row in enumerate(rows)],
     }
@@ -102,5 +104,5 @@ def cache_list(sizes):
     return [{"type": "Data", "level": level, "size": size} for level, size in enumerate(sizes, 1) if size]
 
 
-def write(path, rows, context):
-    path.write_text(json.dumps(document(rows, context), indent=2) + "\n")
+def write(path, document):
+    path.write_text(json.dumps(document, indent=2) + "\n")

@@ -19,7 +19,7 @@ class Request:
     operations: list
     batch: int | None
     layers: str
-    peers: list | None  # None: all that the program has
+    peers: list
     precision: float
     seconds: float
 
@@ -61,16 +61,22 @@ def command_line(request, target, threads):
         options += ["--layers", request.layers]
     if request.batch:
         options += ["--batch", request.batch]
-    if request.peers is not None:
-        options += ["--peers", *request.peers]
+    options += ["--peers", *request.peers]
     return [str(word) for word in [request.build / "bench" / "halconv_bench", *options]]
 
 
-def events(request, target, threads):
+def problems(request, target):
+    """[(operation, problem), ...] that a process would measure."""
+    command = [*command_line(request, target, 1), "--list"]
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return [(event["operation"], event["problem"]) for event in map(json.loads, lines)]
+
+
+def events(request, target, threads, libraries=()):
     """Yields what the program reports, as dictionaries. Raises MeasurementFailed if it ends before its last row."""
     cpus = cpus_for(threads)
     process = subprocess.Popen(
-        command_line(request, target, threads),
+        command_line(request, target, threads) + (["--libraries", *map(str, libraries)] if libraries else []),
         stdout=subprocess.PIPE,
         text=True,
         env=environment(target, threads),

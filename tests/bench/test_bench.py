@@ -1,6 +1,7 @@
 """The bench end to end on problems of microseconds, and what it makes of a row."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ def test_rows_are_named_as_kernels_and_have_google_benchmarks_fields(build, tmp_
     rows = document["benchmarks"]
     assert len(rows) == 2 * 3 * 2  # problems, operations, threads
     assert len({row["name"] for row in rows}) == len(rows)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 1 + 2 + 6  # overview, roofs, bars
+    assert not re.search("(src|href)\\s*=\\s*[\"'](?!#)", page)  # self-contained
     for row in rows:
         kernel, threads = row["name"].split("/threads:")
         assert kernel.startswith(f"conv2d_{row['op']}__") and kernel.endswith("__x86_64")
