@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from . import autoscheduler, google_benchmark, machine, report, runner
-from .row import AUTOSCHEDULERS, PEERS, Row, doubt_slow_clocks
+from .row import AUTOSCHEDULERS, PEERS, Row, doubt_roofs
 from .terminal import Terminal
 
 SHIPPED = Path(__file__).parents[2] / "schedules" / "tuned"
@@ -111,7 +111,7 @@ def main():
         print(failure, file=sys.stderr)
         bench.errors += 1
     if bench.rows:
-        doubt_slow_clocks(bench.rows)
+        doubt_roofs(bench.rows)
         schedules = runner.schedules(arguments.build, [row.kernel for row in bench.rows], arguments.tables)
         for row in bench.rows:
             row.event["schedule"] = schedules[row.kernel]

@@ -36,10 +36,17 @@ def present_peers(entries):
     return [name for name in PEERS if any(f"vs_{name}" in entry for entry in entries)]
 
 
-def mark_equality(axes):
+def use_ratio_axis(axes):
+    """Bars grow from 1 upwards where halconv is faster, and as far downwards where it is slower by the same factor."""
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.axhline(1, color="black", linewidth=0.8)
-    axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)
+    axes.set_ylabel("time over halconv's")
+
+
+def bars(axes, at, ratios, width, **style):
+    return axes.bar(at, [ratio - 1 for ratio in ratios], width, bottom=1, **style)
 
 
 def ratio_bars(entries):
@@ -50,14 +57,14 @@ def ratio_bars(entries):
     width = 0.8 / max(1, len(peers))
     for i, peer in enumerate(peers):
         at = [j + (i - (len(peers) - 1) / 2) * width for j in range(len(entries))]
-        heights = [entry.get(f"vs_{peer}", 0) for entry in entries]
+        heights = [entry.get(f"vs_{peer}", 1) for entry in entries]
         low = [max(0, height - entry.get(f"vs_{peer}_low", height)) for entry, height in zip(entries, heights)]
         high = [max(0, entry.get(f"vs_{peer}_high", height) - height) for entry, height in zip(entries, heights)]
-        axes.bar(at, heights, width, yerr=[low, high], color=COLOURS[peer], label=SHORT[peer], error_kw={"linewidth": 0.6})
+        style = {"color": COLOURS[peer], "label": SHORT[peer], "error_kw": {"linewidth": 0.6}}
+        bars(axes, at, heights, width, yerr=[low, high], **style)
     names = [entry["layer"].split(":")[-1] + ("" if entry["trusted"] else " *") for entry in entries]
     axes.set_xticks(range(len(entries)), names, rotation=40, ha="right", fontsize=8)
-    axes.set_ylabel("time over halconv's")
-    mark_equality(axes)
+    use_ratio_axis(axes)
     axes.legend(fontsize=8, ncols=len(peers), loc="lower left", bbox_to_anchor=(0, 1))
     return as_svg(figure)
 
@@ -103,14 +110,15 @@ def overview(entries, title):
                 for entry in entries
                 if (entry["target"], entry["threads"], entry["op"]) == setting and f"vs_{peer}" in entry
             ]
-            heights.append(geometric_mean(ratios, [1] * len(ratios)) if ratios else 0)
+            heights.append(geometric_mean(ratios, [1] * len(ratios)) if ratios else 1)
         at = [j + (i - (len(peers) - 1) / 2) * width for j in range(len(settings))]
-        bars = axes.bar(at, heights, width, color=COLOURS[peer], label=SHORT[peer])
-        axes.bar_label(bars, fmt="%.2f", fontsize=7)
+        bars(axes, at, heights, width, color=COLOURS[peer], label=SHORT[peer])
+        for x, height in zip(at, heights):
+            side = "bottom" if height >= 1 else "top"
+            axes.annotate(f"{height:.2f}", (x, height), fontsize=7, ha="center", va=side)
     labels = [f"{op}\n{target}, {threads} thread{'s' * (threads > 1)}" for target, threads, op in settings]
     axes.set_xticks(range(len(settings)), labels, fontsize=8)
-    axes.set_ylabel("time over halconv's")
     axes.set_title(title, fontsize=9, pad=22)
-    mark_equality(axes)
+    use_ratio_axis(axes)
     axes.legend(fontsize=8, ncols=len(peers), loc="lower left", bbox_to_anchor=(0, 1))
     return as_svg(figure)

@@ -59,9 +59,10 @@ class Row:
 
 
 
-def doubt_slow_clocks(rows, steady=0.9):
+def doubt_roofs(rows, steady=0.9):
     """Adds a doubt to rows whose FMA peak lies below `steady` times the best of the same target and threads: their
-    rates are those of another clock, or of a machine with other work."""
+    rates are those of another clock, or of a machine with other work. And to rows beyond the memory's roof, which was
+    then measured too low; a fast algorithm passes the FMA peak, but nothing passes that."""
     best = {}
     for row in rows:
         key = row.target, row.threads
@@ -70,3 +71,5 @@ def doubt_slow_clocks(rows, steady=0.9):
         share = row.peak / best[row.target, row.threads] if row.peak else 1
         if share < steady:
             row.doubts.append(f"the FMA peak beside it was {100 * share:.0f} % of the best in this run")
+        if row.roof["name"] != "FMA" and row.roof_share > 2 - steady:
+            row.doubts.append(f"it passes the roof of {row.roof['name']}, whose bandwidth was disturbed")

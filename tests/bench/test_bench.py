@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from halconv_bench.row import Row, doubt_slow_clocks
+from halconv_bench.row import Row, doubt_roofs
 from halconv_bench.summary import geometric_means
 
 SUITE = Path(__file__).parents[2] / "bench" / "suites" / "smoke.txt"
@@ -63,10 +63,15 @@ def test_the_algorithm_is_the_kernel_names():
     assert row(1).algorithm == "winograd2"
 
 
-def test_rows_of_a_slower_clock_are_doubted():
-    rows = [Row({"target": "avx2", "threads": 1, "peak": peak, "doubts": []}, "CPU") for peak in (100e9, 95e9, 70e9)]
-    doubt_slow_clocks(rows)
-    assert [len(row.doubts) for row in rows] == [0, 0, 1]
+def roofed(peak, roof, seconds):
+    event = {"target": "avx2", "threads": 1, "peak": peak, "doubts": [], "plan": {"median": 1.0}}
+    return Row(event | {"roof": {"name": roof, "seconds": seconds}}, "CPU")
+
+
+def test_rows_of_a_slower_clock_or_a_disturbed_bandwidth_are_doubted():
+    rows = [roofed(100e9, "FMA", 2.0), roofed(95e9, "L3", 0.5), roofed(70e9, "FMA", 0.5), roofed(100e9, "L3", 2.0)]
+    doubt_roofs(rows)
+    assert [len(row.doubts) for row in rows] == [0, 0, 1, 1]
 
 
 def test_means_are_geometric_and_weighted_by_repeats():
