@@ -28,7 +28,9 @@ class Row:
 
     @property
     def name(self):
-        return f"{self.kernel}/threads:{self.threads}"
+        """The kernel's, and of a generic one the problem that it ran."""
+        problem = f"/{self.problem}" if "__generic__" in self.kernel else ""
+        return f"{self.kernel}{problem}/threads:{self.threads}"
 
     @property
     def seconds(self):
