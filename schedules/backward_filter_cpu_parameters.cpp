@@ -47,7 +47,7 @@ std::vector<BackwardFilterCpuParameters> best_tiles(const CpuMachine &machine, c
   std::vector<std::pair<double, BackwardFilterCpuParameters>> tiles;
   for (int columns = 1; columns <= std::min<int64_t>(p.filter_width, machine.registers); ++columns) {
     for (int vectors = 1; vectors <= 4; ++vectors) {
-      for (int channels = 1; channels <= std::min<int64_t>(8, p.in_channels); ++channels) {
+      for (int channels = 1; channels <= 8; ++channels) {
         BackwardFilterCpuParameters tile;
         tile.vectors = vectors;
         tile.channels = channels;
@@ -62,25 +62,6 @@ std::vector<BackwardFilterCpuParameters> best_tiles(const CpuMachine &machine, c
     if (best.size() < count) best.push_back(tile);
   }
   return best;
-}
-
-void choose_register_tile(const CpuMachine &machine, const Conv2dProblem &p, BackwardFilterCpuParameters *best) {
-  double best_estimate = 0;
-  for (int64_t columns = 1; columns <= std::min<int64_t>(p.filter_width, machine.registers); ++columns) {
-    for (int vectors = 1; vectors <= 4; ++vectors) {
-      for (int channels = 1; channels <= 8; ++channels) {
-        BackwardFilterCpuParameters tile;
-        tile.vectors = vectors;
-        tile.channels = channels;
-        tile.columns = static_cast<int>(columns);
-        const double share = estimate(machine, p, tile);
-        if (share > best_estimate) {
-          best_estimate = share;
-          *best = tile;
-        }
-      }
-    }
-  }
 }
 
 /// Input rows that `rows` output rows read.
@@ -179,8 +160,7 @@ bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, Backw
 BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem whole = key.problem.value_or(kTypical), p = whole.group();
-  BackwardFilterCpuParameters parameters;
-  choose_register_tile(machine, p, &parameters);
+  BackwardFilterCpuParameters parameters = best_tiles(machine, p, 1).front();
   if (key.problem && whole.groups == 1 && choose_pixel_tasks(machine, p, &parameters)) return parameters;
   choose_tasks(machine, p, whole.groups, &parameters);
   if (!key.problem) parameters.rows = std::max(parameters.rows, 1);  // how many there are is not known

@@ -90,19 +90,28 @@ double cycles(const CpuMachine &machine, const DirectShape &s, const Tile &tile)
   return sum;
 }
 
-Tile best_tile(const CpuMachine &machine, const DirectShape &s) {
-  Tile best = {1, 1, 1};
-  double least = cycles(machine, s, best);
+/// Every tile that fits the registers and the result.
+std::vector<Tile> fitting_tiles(const CpuMachine &machine, const DirectShape &s) {
+  std::vector<Tile> tiles;
   for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_divide(s.result_channels, machine.lanes)); ++vectors) {
     for (int64_t height = 1; height <= std::min<int64_t>(4, s.rows); ++height) {
       for (int64_t width = 1; width <= s.columns; ++width) {
         const Tile tile = {vectors, width, height};
         if (!fits_registers(machine, tile)) break;
-        if (const double time = cycles(machine, s, tile); time < 0.999 * least) {
-          best = tile;
-          least = time;
-        }
+        tiles.push_back(tile);
       }
+    }
+  }
+  return tiles;
+}
+
+Tile best_tile(const CpuMachine &machine, const DirectShape &s) {
+  Tile best = {1, 1, 1};
+  double least = cycles(machine, s, best);
+  for (const Tile &tile : fitting_tiles(machine, s)) {
+    if (const double time = cycles(machine, s, tile); time < 0.999 * least) {
+      best = tile;
+      least = time;
     }
   }
   return best;
@@ -169,15 +178,7 @@ DirectCpuParameters generic_parameters(const CpuMachine &machine) {
 /// The tiles of least estimated time, best first.
 std::vector<Tile> best_tiles(const CpuMachine &machine, const DirectShape &s, size_t count) {
   std::vector<std::pair<double, Tile>> tiles;
-  for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_divide(s.result_channels, machine.lanes)); ++vectors) {
-    for (int64_t height = 1; height <= std::min<int64_t>(4, s.rows); ++height) {
-      for (int64_t width = 1; width <= s.columns; ++width) {
-        const Tile tile = {vectors, width, height};
-        if (!fits_registers(machine, tile)) break;
-        tiles.emplace_back(cycles(machine, s, tile), tile);
-      }
-    }
-  }
+  for (const Tile &tile : fitting_tiles(machine, s)) tiles.emplace_back(cycles(machine, s, tile), tile);
   std::stable_sort(tiles.begin(), tiles.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
   std::vector<Tile> best;
   for (const auto &[time, tile] : tiles) {

@@ -1,12 +1,10 @@
 #include "few_channels_cpu.h"
 
-#include <algorithm>
-#include <limits>
 #include <string>
 
-#include "ceil_divide.h"
 #include "cpu_machine.h"
 #include "direct_cpu_parameters.h"
+#include "few_channels_cpu_parameters.h"
 #include "halconv/kernel_name.h"
 
 namespace halconv::schedules {
@@ -14,46 +12,8 @@ namespace {
 
 using Halide::Func;
 using Halide::RVar;
-using Halide::Stage;
 using Halide::TailStrategy;
 using Halide::Var;
-
-/// Vectors of columns times rows, of each result channel, in registers.
-struct Tile {
-  int vectors = 1, rows = 1;
-};
-
-/// Cycles for one channel of the image and all taps of a tile. Rows of the image come from L2, a line in two cycles or
-/// three: tiles of 7 rows of one vector, which share most of theirs, take half the time of tiles of one row of 7
-/// vectors (AVX-512, one core of a Xeon, Sapphire Rapids).
-double tile_cycles(const CpuMachine &machine, const DirectShape &shape, const Tile &tile) {
-  constexpr double kLineRefill = 2.5;
-  const auto accumulators = static_cast<double>(tile.vectors * tile.rows * shape.result_channels);
-  const auto taps = static_cast<double>(shape.tap_rows * shape.tap_columns);
-  const double chains = 1.5 * machine.fma_latency;
-  const double lines =
-      static_cast<double>(tile.vectors * machine.lanes) / 16 * static_cast<double>(tile.rows + shape.tap_rows - 1);
-  return std::max(accumulators / machine.fmas_per_cycle, chains) * taps + kLineRefill * lines;
-}
-
-/// The tile that takes least time for the whole result, what lies beyond it included.
-Tile choose_tile(const CpuMachine &machine, const DirectShape &shape) {
-  Tile best;
-  double least = std::numeric_limits<double>::max();
-  for (int vectors = 1; vectors <= 8; ++vectors) {
-    for (int rows = 1; rows <= 8; ++rows) {
-      const Tile tile = {vectors, rows};
-      if (vectors * (rows * shape.result_channels + 1) + 1 > machine.registers) continue;
-      const int64_t tiles = ceil_divide(shape.columns, vectors * machine.lanes) * ceil_divide(shape.rows, rows);
-      const double cycles = static_cast<double>(tiles) * tile_cycles(machine, shape, tile);
-      if (cycles < least) {
-        least = cycles;
-        best = tile;
-      }
-    }
-  }
-  return best;
-}
 
 /// The image with columns innermost, so that neighbours in a row fill a vector.
 void schedule_transposed(Func image, int lanes) {
@@ -68,7 +28,8 @@ void schedule_transposed(Func image, int lanes) {
       .parallel(y);
 }
 
-void schedule_accumulators(const Tile &tile, int channels, int lanes, Func sum, const Halide::RDom &taps) {
+void schedule_accumulators(const FewChannelsCpuParameters &tile, int channels, int lanes, Func sum,
+                           const Halide::RDom &taps) {
   const Var c = sum.args()[0], x = sum.args()[1], y = sum.args()[2], n = sum.args()[3], g = sum.args()[4];
   const Var vector("vector"), lane("lane");
   sum.bound_extent(c, channels).bound_extent(x, tile.vectors * lanes).bound_extent(y, tile.rows);
@@ -89,7 +50,7 @@ void schedule_accumulators(const Tile &tile, int channels, int lanes, Func sum, 
       .unroll(taps.y);
 }
 
-void schedule_part(const Tile &tile, int channels, int lanes, Func result, const ResultPart &part) {
+void schedule_part(const FewChannelsCpuParameters &tile, int channels, int lanes, Func result, const ResultPart &part) {
   const std::string suffix = std::to_string(part.update);
   const Var c = result.args()[0], n = result.args()[3], g = result.args()[4], image("image" + suffix);
   const RVar column_tile("column_tile" + suffix), tile_x("tile_x" + suffix), row_tile("row_tile" + suffix),
@@ -121,7 +82,7 @@ int few_channels_block(const KernelKey &key) { return static_cast<int>(direct_sh
 void schedule_few_channels_cpu(const KernelKey &key, Func result, const std::vector<ResultPart> &parts) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const DirectShape shape = direct_shape(key);
-  const Tile tile = choose_tile(machine, shape);
+  const FewChannelsCpuParameters tile = estimate_few_channels_cpu_parameters(machine, shape);
   const int channels = static_cast<int>(shape.result_channels);
   result.bound(result.args()[0], 0, channels);
   for (const ResultPart &part : parts) schedule_part(tile, channels, machine.lanes, result, part);

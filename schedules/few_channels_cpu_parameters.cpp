@@ -1,0 +1,45 @@
+#include "few_channels_cpu_parameters.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "ceil_divide.h"
+
+namespace halconv::schedules {
+namespace {
+
+/// Cycles for one channel of the image and all taps of a tile. Rows of the image come from L2, a line in two cycles or
+/// three: on the 7x7/2 stem tiles of 7 rows of one vector, which share most of theirs, reach 40 % of the AVX-512 peak,
+/// tiles of one row of 7 vectors 32 % (one core of a Xeon, Sapphire Rapids).
+double tile_cycles(const CpuMachine &machine, const DirectShape &shape, const FewChannelsCpuParameters &tile) {
+  constexpr double kLineRefill = 2.5;
+  constexpr double kCacheLine = 64;
+  const auto accumulators = static_cast<double>(tile.vectors * tile.rows * shape.result_channels);
+  const auto taps = static_cast<double>(shape.tap_rows * shape.tap_columns);
+  const double chains = 1.5 * machine.fma_latency;
+  const double lines = static_cast<double>(tile.vectors * machine.lanes * machine.lane_bytes) / kCacheLine *
+                       static_cast<double>(tile.rows + shape.tap_rows - 1);
+  return std::max(accumulators / machine.fmas_per_cycle, chains) * taps + kLineRefill * lines;
+}
+
+}  // namespace
+
+FewChannelsCpuParameters estimate_few_channels_cpu_parameters(const CpuMachine &machine, const DirectShape &shape) {
+  FewChannelsCpuParameters best;
+  double least = std::numeric_limits<double>::max();
+  for (int vectors = 1; vectors <= 8; ++vectors) {
+    for (int rows = 1; rows <= 8; ++rows) {
+      const FewChannelsCpuParameters tile = {vectors, rows};
+      if (vectors * (rows * shape.result_channels + 1) + 1 > machine.registers) continue;
+      const int64_t tiles = ceil_divide(shape.columns, vectors * machine.lanes) * ceil_divide(shape.rows, rows);
+      const double cycles = static_cast<double>(tiles) * tile_cycles(machine, shape, tile);
+      if (cycles < least) {
+        least = cycles;
+        best = tile;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace halconv::schedules
