@@ -19,7 +19,7 @@ Shape output_shape(const Conv2dProblem &p) { return {p.batch, p.out_height, p.ou
 /// What a call of halconv takes, bound to the case's tensors.
 class HalconvContender : public Contender {
  public:
-  HalconvContender(const Case &c, float *result, const std::optional<std::string> &kernel)
+  HalconvContender(const Case &c, float *result, const std::optional<std::string> &kernel, bool filter_changes)
       : case_(c),
         input_{c.tensors->input.data(), input_shape(c.problem)},
         filter_{c.tensors->filter.data(), filter_shape(c.problem)},
@@ -27,6 +27,7 @@ class HalconvContender : public Contender {
         result_(result) {
     execution_.threads = c.threads;
     execution_.kernel = kernel;
+    execution_.filter_changes = filter_changes;
     if (!kernel) execution_.target = c.target;
   }
 
@@ -60,7 +61,7 @@ class HalconvContender : public Contender {
 class PlanContender : public HalconvContender {
  public:
   PlanContender(const Case &c, float *result, const std::optional<std::string> &kernel, bool prepare)
-      : HalconvContender(c, result, kernel), plan_(create_plan()) {
+      : HalconvContender(c, result, kernel, !prepare), plan_(create_plan()) {
     // A kernel that reads the filter as it is has nothing to prepare, and says so.
     if (!prepare || !plan_.prepare_filter(filter_).ok()) filter_of_call_ = filter_;
   }
@@ -100,7 +101,7 @@ class OneShotContender : public HalconvContender {
  public:
   OneShotContender(const Case &c, float *result, const std::optional<std::string> &kernel,
                    const Conv2dAttributes &attributes)
-      : HalconvContender(c, result, kernel), attributes_(attributes) {}
+      : HalconvContender(c, result, kernel, true), attributes_(attributes) {}
 
   void run() override {
     switch (case_.operation) {

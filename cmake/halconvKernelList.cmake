@@ -2,7 +2,7 @@
 set(source ${PROJECT_SOURCE_DIR}/tools/kernel_list.cpp)
 set(headers ${PROJECT_SOURCE_DIR}/runtime/include)
 set(inputs ${source} ${headers}/halconv/conv2d_problem.h ${headers}/halconv/dtype.h ${headers}/halconv/halconv.h
-           ${headers}/halconv/kernel_name.h ${headers}/halconv/targets.h)
+           ${headers}/halconv/kernel_name.h ${headers}/halconv/targets.h ${headers}/halconv/winograd.h)
 set(HALCONV_KERNEL_LIST ${PROJECT_BINARY_DIR}/halconv_kernel_list CACHE INTERNAL "The planning tool")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${inputs})
 

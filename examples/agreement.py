@@ -79,7 +79,7 @@ class Layer:
     def ways(self, target=None):
         """The forward pass, four ways to the input's gradient and three to the filter's."""
         conv2d, conv2d_transpose, backprop_input, backprop_filter, autodiff_input, autodiff_filter = (
-            partial(function, target=target)
+            partial(function, target=target, accuracy="strict")
             for function in (
                 halconv.conv2d,
                 halconv.conv2d_transpose,
@@ -90,7 +90,7 @@ class Layer:
             )
         )
         forward, backward_input, backward_filter = (
-            halconv.kernel_for(operation, str(self.problem), target)
+            halconv.kernel_for(operation, str(self.problem), target, "strict")
             for operation in ("forward", "backward_input", "backward_filter")
         )
         suffix = "_autodiff__generic__f32__" + forward.rsplit("__", 1)[1]
@@ -128,8 +128,10 @@ class Layer:
 
         def conv2d(input, filters, strides, padding, dilations):
             problem = str(valid_problem(input.shape, filters.shape, strides, dilations))
-            kernels.append(halconv.kernel_for("forward", problem, target))
-            return halconv.conv2d(input, filters, strides, padding, dilations=dilations, target=target)
+            kernels.append(halconv.kernel_for("forward", problem, target, "strict"))
+            return halconv.conv2d(
+                input, filters, strides, padding, dilations=dilations, target=target, accuracy="strict"
+            )
 
         relation(conv2d, *tensors, **self.attributes)
         return kernels[0]

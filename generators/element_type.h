@@ -18,6 +18,11 @@ inline Halide::Type element_type(const std::string &name) {
   return dtype->value == HALCONV_INT32 ? Halide::Int(bits) : Halide::Float(bits);
 }
 
+/// Throws Halide::CompileError for the name of any other dtype than f32.
+inline void check_is_f32(const std::string &name) {
+  if (element_type(name) != Halide::Float(32)) throw Halide::CompileError("dtype=" + name + ": expected f32");
+}
+
 }  // namespace halconv::generators
 
 #endif  // HALCONV_GENERATORS_ELEMENT_TYPE_H_

@@ -11,6 +11,7 @@
 #include "conv2d_algorithm.h"
 #include "element_type.h"
 #include "halconv/conv2d_problem.h"
+#include "halconv/winograd.h"
 #include "kernel_schedule.h"
 
 namespace halconv::generators {
@@ -62,6 +63,17 @@ class KernelGenerator : public Halide::Generator<Derived> {
   /// The filter without blocks, or with pairs resolved.
   Halide::Func plain_filter(Halide::Func filter, int block) const {
     return channels_per_product() > 1 ? unpaired(filter) : unblocked(filter, block);
+  }
+
+  /// The shape of a kernel by Winograd's algorithm. Throws Halide::CompileError for one that the algorithm does not
+  /// fit, and for another dtype than f32.
+  const Conv2dProblem &winograd_problem() {
+    check_is_f32(dtype_.value());
+    if (!problem() || !fits_winograd(*problem())) {
+      throw Halide::CompileError("problem=" + problem_.value() +
+                                 ": expected a 3x3 filter, stride 1 and dilation 1 for Winograd's algorithm");
+    }
+    return *problem();
   }
 
   schedules::KernelKey key(const std::string &operation) {
@@ -157,18 +169,28 @@ class KernelGenerator : public Halide::Generator<Derived> {
     }
     if (!problem()) return;
     const Conv2dProblem &p = *problem();
-    const int64_t blocks = schedules::ceil_divide(p.*blocked / p.groups, block);
-    const int64_t products = schedules::ceil_divide(p.*reduced / p.groups, together);
-    const int64_t extents[] = {block * together, products, p.filter_width, p.filter_height, blocks, p.groups};
-    int64_t stride = 1;
-    for (int i = 0; i < filter.dimensions(); ++i) {
-      const int extent = static_cast<int>(extents[i]);
-      filter.dim(i).set_bounds(0, extent).set_estimate(0, extent).set_stride(static_cast<int>(stride));
-      stride *= extents[i];
-    }
+    declare_blocks(filter, {block * together, schedules::ceil_divide(p.*reduced / p.groups, together), p.filter_width,
+                            p.filter_height, schedules::ceil_divide(p.*blocked / p.groups, block), p.groups});
+  }
+
+  /// A 3x3 filter transformed to points x points elements, otherwise as declare_blocked, in a specialised kernel.
+  void declare_transformed(Halide::OutputImageParam filter, int block, int points, int64_t Conv2dProblem::*reduced,
+                           int64_t Conv2dProblem::*blocked) {
+    const Conv2dProblem &p = *problem();
+    declare_blocks(filter, {block, p.*reduced / p.groups, points, points,
+                            schedules::ceil_divide(p.*blocked / p.groups, block), p.groups});
   }
 
  private:
+  void declare_blocks(Halide::OutputImageParam filter, const std::array<int64_t, 6> &extents) {
+    int64_t stride = 1;
+    for (int i = 0; i < filter.dimensions(); ++i) {
+      const int extent = static_cast<int>(extents[static_cast<size_t>(i)]);
+      filter.dim(i).set_bounds(0, extent).set_estimate(0, extent).set_stride(static_cast<int>(stride));
+      stride *= extent;
+    }
+  }
+
   Scalar stride_height_, stride_width_, dilation_height_, dilation_width_, pad_top_, pad_left_;
   bool parsed_ = false;
   std::optional<Conv2dProblem> shape_;

@@ -10,6 +10,8 @@
 #include "few_channels_cpu.h"
 #include "reorder_filter_cpu.h"
 #include "reorder_filter_gpu.h"
+#include "winograd_backward_filter_cpu.h"
+#include "winograd_cpu.h"
 
 namespace halconv::schedules {
 
@@ -53,6 +55,22 @@ void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func resul
   } else {
     schedule_depthwise_backward_filter_cpu(key, result, gradient);
   }
+}
+
+int winograd_block(const KernelKey &key) { return winograd_cpu_block(key); }
+
+void schedule_winograd(const KernelKey &key, Halide::Func result, const generators::WinogradConvolution &convolution) {
+  schedule_winograd_cpu(key, result, convolution);
+}
+
+void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous,
+                                      const generators::TransformedTiles &tiles) {
+  schedule_reorder_filter_winograd_cpu(target, packed, contiguous, tiles);
+}
+
+void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,
+                                       const generators::WinogradFilterGradient &gradient) {
+  schedule_winograd_backward_filter_cpu(key, result, gradient);
 }
 
 void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous) {

@@ -10,6 +10,7 @@
 #include "Halide.h"
 #include "conv2d_algorithm.h"
 #include "halconv/conv2d_problem.h"
+#include "winograd_algorithm.h"
 
 namespace halconv::schedules {
 
@@ -67,8 +68,22 @@ void schedule_depthwise(const KernelKey &key, Halide::Func result, const generat
 void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func result,
                                         const generators::FilterGradient &gradient);
 
+/// Result channels in a block of the transformed filter that schedule_winograd's kernel will read.
+int winograd_block(const KernelKey &key);
+
+/// Schedules a convolution by transformed tiles. CPU targets only.
+void schedule_winograd(const KernelKey &key, Halide::Func result, const generators::WinogradConvolution &convolution);
+
+/// Schedules the filter's gradient by transformed tiles. CPU targets only.
+void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,
+                                       const generators::WinogradFilterGradient &gradient);
+
 /// Schedules reorder_filter_*, a copy; `contiguous` is the dimension of `packed` along which the filter has stride 1.
 void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous);
+
+/// Schedules reorder_filter_*_winograd*, a transform; `contiguous` as above. CPU targets only.
+void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous,
+                                      const generators::TransformedTiles &tiles);
 
 /// Schedules a gradient that propagate_adjoints derived, whatever stages it consists of: vectors over the innermost
 /// dimension and threads over the outermost.

@@ -283,6 +283,8 @@ TEST_P(BadInputTest, FilterFarLargerThanThePaddedInput) {
 
 TEST_P(BadInputTest, Execution) {
   expect_failure([](Arguments *a) { a->execution.threads = -3; }, {HALCONV_INVALID_ARGUMENT, {"threads", "-3"}});
+  expect_failure([](Arguments *a) { a->execution.accuracy = static_cast<halconv_accuracy>(3); },
+                 {HALCONV_INVALID_ARGUMENT, {"accuracy", "3", "HALCONV_ACCURACY_STANDARD"}});
   expect_failure([](Arguments *a) { a->execution.target = "avx1024"; },
                  {HALCONV_INVALID_ARGUMENT, {"avx1024", "x86_64"}});
   expect_failure([](Arguments *a) { a->execution.target = ""; }, {HALCONV_INVALID_ARGUMENT, {"target", "x86_64"}});

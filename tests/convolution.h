@@ -19,6 +19,7 @@
 #include "halconv/kernel_name.h"
 #include "reference.h"
 #include "test_tensor.h"
+#include "winograd_error.h"
 
 namespace halconv::testing {
 
@@ -70,15 +71,23 @@ inline Plan create_plan(halconv_operation operation, const Conv2dProblem &proble
   return Plan(plan);
 }
 
-enum class Fill { kExactIntegers, kReals };
+enum class Fill {
+  kExactIntegers,
+  kReals,
+  kNormal,      ///< of mean 0 and variance 1
+  kRectified,   ///< normal, in the images of activations the negative ones 0, as a ReLU leaves them
+  kBadlyScaled  ///< reals whose magnitudes span 12 decimal orders
+};
 
-/// The operands of one operation, read-only against a protected page, with the sums that they give.
+/// The operands of one operation, read-only against a protected page, with the sums that they give. What may be asked
+/// of a result depends on the algorithm; without one it is the direct sum.
 class Convolution {
  public:
   Convolution(halconv_operation operation, const Conv2dProblem &problem, Fill fill, Guard guard,
-              halconv_dtype dtype = HALCONV_FLOAT32)
+              halconv_dtype dtype = HALCONV_FLOAT32, std::string_view algorithm = "")
       : operation_(operation),
         problem_(problem),
+        algorithm_(algorithm),
         guard_(guard),
         first_(operation == HALCONV_BACKWARD_INPUT ? filter_shape(problem) : input_shape(problem), guard, dtype),
         second_(operation == HALCONV_FORWARD ? filter_shape(problem) : output_shape(problem), guard, dtype) {
@@ -86,11 +95,9 @@ class Convolution {
     const int64_t limit = exact_integer_limit(dtype, longest_sum());
     EXPECT_GT(limit, 0) << "the sums are too long to be exact";
     for (GuardedTensor *operand : {&first_, &second_}) {
-      if (fill == Fill::kExactIntegers || dtype == HALCONV_INT32) {
-        fill_integers(operand, limit, random);
-      } else {
-        fill_reals(operand, random);
-      }
+      fill_operand(dtype == HALCONV_INT32 ? Fill::kExactIntegers : fill, limit, operand, random);
+      const bool is_activations = operand == &first_ && operation != HALCONV_BACKWARD_INPUT;
+      if (fill == Fill::kRectified && is_activations) rectify(operand);
       operand->make_read_only();
     }
   }
@@ -99,6 +106,8 @@ class Convolution {
   const Conv2dProblem &problem() const { return problem_; }
   halconv_tensor first() const { return first_.view(); }
   halconv_tensor second() const { return second_.view(); }
+  std::vector<double> first_values() const { return first_.values(); }
+  std::vector<double> second_values() const { return second_.values(); }
   halconv_tensor filter() const { return operation_ == HALCONV_FORWARD ? second_.view() : first_.view(); }
 
   /// A result that nobody has written.
@@ -138,6 +147,17 @@ class Convolution {
     return function(&a, &b, &attributes, &execution, &view);
   }
 
+  /// The sums, in double precision.
+  const reference::Sums &expected() const {
+    if (!expected_) {
+      const std::vector<double> a = first_.values(), b = second_.values();
+      if (operation_ == HALCONV_FORWARD) expected_ = reference::forward(problem_, a.data(), b.data());
+      if (operation_ == HALCONV_BACKWARD_INPUT) expected_ = reference::backward_input(problem_, a.data(), b.data());
+      if (operation_ == HALCONV_BACKWARD_FILTER) expected_ = reference::backward_filter(problem_, a.data(), b.data());
+    }
+    return *expected_;
+  }
+
   /// Every element is the sum, rounded once; for operands that make the sums exact.
   ::testing::AssertionResult is_exact(const GuardedTensor &result) const {
     return matches(result, [&](size_t element, double value) {
@@ -145,7 +165,7 @@ class Convolution {
     });
   }
 
-  /// Every element is within the bound on what summation in the dtype's arithmetic, and storing, may do to the sum.
+  /// Every element is within the bound on what the algorithm in the dtype's arithmetic, and storing, may do to the sum.
   ::testing::AssertionResult is_within_error_bound(const GuardedTensor &result) const {
     return matches(result, [&](size_t element, double value) {
       return std::abs(value - expected().value[element]) <= error_bound(element);  // false for NaN
@@ -164,25 +184,32 @@ class Convolution {
     return operation_ == HALCONV_BACKWARD_INPUT ? input_shape(problem_) : filter_shape(problem_);
   }
 
+  /// In products.
   int64_t longest_sum() const {
     const Conv2dProblem &p = problem_;
+    if (is_winograd(algorithm_)) return reference::WinogradError(operation_, algorithm_, p).exact_products();
     if (operation_ == HALCONV_BACKWARD_FILTER) return p.batch * p.out_height * p.out_width;
     const int64_t channels = operation_ == HALCONV_FORWARD ? p.in_channels : p.out_channels;
     return p.filter_height * p.filter_width * channels / p.groups;
   }
 
-  const reference::Sums &expected() const {
-    if (!expected_) {
-      const std::vector<double> a = first_.values(), b = second_.values();
-      if (operation_ == HALCONV_FORWARD) expected_ = reference::forward(problem_, a.data(), b.data());
-      if (operation_ == HALCONV_BACKWARD_INPUT) expected_ = reference::backward_input(problem_, a.data(), b.data());
-      if (operation_ == HALCONV_BACKWARD_FILTER) expected_ = reference::backward_filter(problem_, a.data(), b.data());
+  static void fill_operand(Fill fill, int64_t limit, GuardedTensor *operand, std::mt19937 &random) {
+    switch (fill) {
+      case Fill::kExactIntegers:
+        return fill_integers(operand, limit, random);
+      case Fill::kReals:
+        return fill_reals(operand, random);
+      case Fill::kNormal:
+      case Fill::kRectified:
+        return fill_normal(operand, random);
+      case Fill::kBadlyScaled:
+        return fill_badly_scaled(operand, random);
     }
-    return *expected_;
   }
 
-  /// A dtype with fewer digits than its sums adds their rounding, half a unit in the last place, to their own error.
-  double error_bound(size_t element) const {
+  /// For an algorithm that is not Winograd's. A dtype with fewer digits than its sums adds their rounding, half a unit
+  /// in the last place, to their own error.
+  double direct_error_bound(size_t element) const {
     const halconv_dtype dtype = first_.dtype();
     const Format format = format_of(dtype);
     if (dtype == HALCONV_INT32) return 0;
@@ -191,6 +218,15 @@ class Convolution {
     const double largest = std::abs(expected().value[element]) + sum_error;
     const double least_normal = std::ldexp(1, least_exponent(format));
     return sum_error + unit_roundoff(format.digits) * std::max(largest, least_normal);
+  }
+
+  double error_bound(size_t element) const {
+    if (!is_winograd(algorithm_)) return direct_error_bound(element);
+    if (winograd_bounds_.empty()) {
+      const std::vector<double> a = first_.values(), b = second_.values();
+      winograd_bounds_ = reference::WinogradError(operation_, algorithm_, problem_).bounds(a.data(), b.data());
+    }
+    return winograd_bounds_[element];
   }
 
   /// is_right(element, value) of all elements.
@@ -220,9 +256,11 @@ class Convolution {
 
   halconv_operation operation_;
   Conv2dProblem problem_;
+  std::string algorithm_;
   Guard guard_;
   GuardedTensor first_, second_;
   mutable std::optional<reference::Sums> expected_;
+  mutable std::vector<double> winograd_bounds_;  ///< empty until they are asked for
 };
 
 inline ::testing::AssertionResult same_bits(const GuardedTensor &a, const GuardedTensor &b) {

@@ -12,6 +12,7 @@
 #include "halconv/halconv.h"
 #include "halconv/kernel_name.h"
 #include "halconv/targets.h"
+#include "halconv/winograd.h"
 #include "required_target.h"
 
 namespace halconv::testing {
@@ -197,9 +198,10 @@ TEST_F(DispatchTest, RefusesAnUnknownTargetOfTheEnvironment) {
 TEST_F(DispatchTest, PrefersTheKernelOfTheProblem) {
   int checked = 0;
   for (const KernelName &kernel : linked_kernels()) {
-    if (!kernel.problem || !unavailable_reason(kernel.target).empty()) continue;
+    if (!kernel.problem || is_winograd(kernel.algorithm) || !unavailable_reason(kernel.target).empty()) continue;
     halconv_execution execution{};
     execution.target = kernel.target.c_str();
+    execution.accuracy = HALCONV_ACCURACY_STRICT;
     const halconv_dtype dtype = find_dtype(kernel.dtype)->value;
     EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution, dtype)), to_string(kernel));
     Conv2dProblem other = *kernel.problem;
@@ -307,6 +309,50 @@ TEST_F(DispatchTest, ExplainsAForcedTarget) {
   execution.target = "x86_64";
   const std::string text = explanation(HALCONV_FORWARD, kUnusual, execution);
   EXPECT_TRUE(contains(text, "conv2d_forward__generic__f32__x86_64: chosen")) << text;
+}
+
+TEST_F(DispatchTest, TakesTheAlgorithmsThatTheAccuracyAllows) {
+  int checked = 0;
+  for (const KernelName &kernel : linked_kernels()) {
+    if (!kernel.problem || !is_winograd(kernel.algorithm) || !unavailable_reason(kernel.target).empty()) continue;
+    SCOPED_TRACE(to_string(kernel));
+    halconv_execution execution{};
+    execution.target = kernel.target.c_str();
+    const auto algorithm = [&](halconv_accuracy accuracy) {
+      execution.accuracy = accuracy;
+      return chosen(operation_of(kernel), *kernel.problem, execution).algorithm;
+    };
+    EXPECT_EQ(algorithm(HALCONV_ACCURACY_STRICT), "");
+    EXPECT_NE(algorithm(HALCONV_ACCURACY_STANDARD), kWinograd4);
+    EXPECT_TRUE(contains(explanation(operation_of(kernel), *kernel.problem, execution),
+                         "accuracy standard does not allow " + kernel.operation + "_winograd4"));
+    if (kernel.operation == kBackwardFilter) {
+      EXPECT_EQ(algorithm(HALCONV_ACCURACY_STANDARD), "");
+    }
+    execution.accuracy = HALCONV_ACCURACY_STRICT;
+    EXPECT_TRUE(contains(explanation(operation_of(kernel), *kernel.problem, execution),
+                         to_string(kernel) + ": accuracy strict allows the direct sum only"));
+    ++checked;
+  }
+  if (checked == 0) GTEST_SKIP() << "no library for this CPU holds a kernel by Winograd's algorithm";
+}
+
+/// A problem of the default suite that is large enough for the transforms to pay, but for the filter's in every call.
+TEST_F(DispatchTest, WeighsTheFiltersTransform) {
+  const Conv2dProblem problem = parse_problem("mb1_ic64oc64_ih28kh3ph1");
+  const KernelName kernel{std::string(kForward), std::string(kWinograd4), problem, "f32", best_cpu_target()};
+  const std::vector<KernelName> kernels = linked_kernels();
+  if (std::find(kernels.begin(), kernels.end(), kernel) == kernels.end()) {
+    GTEST_SKIP() << to_string(kernel) << " is not linked";
+  }
+  halconv_execution execution{};
+  EXPECT_EQ(chosen(HALCONV_FORWARD, problem, execution).algorithm, kWinograd2);
+  execution.accuracy = HALCONV_ACCURACY_FAST;
+  EXPECT_EQ(chosen(HALCONV_FORWARD, problem, execution).algorithm, kWinograd4);
+  execution.filter_changes = 1;
+  EXPECT_EQ(chosen(HALCONV_FORWARD, problem, execution).algorithm, kWinograd2);
+  EXPECT_TRUE(contains(explanation(HALCONV_FORWARD, problem, execution),
+                       to_string(kernel) + ": with a filter that changes it pays from "));
 }
 
 TEST_F(DispatchTest, RunsRightOnTheTargetTaken) {

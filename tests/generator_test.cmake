@@ -29,6 +29,11 @@ set(tuned ${problem} table=table.txt)
 expect_failure("" problem=mb1ic8ox4 "problem=mb1ic8ox4:7: unknown field \"ox\"")
 expect_failure("" problem=mb1ic8oc8kh3 "\"ih\" is missing")
 expect_failure("" problem=g2mb1ic8oc8ih9kh3 "g is 2, expected ic, and more than 1" conv2d_forward_depthwise)
+expect_failure("" problem=mb1ic16oc16ih9kh3sh2 "expected a 3x3 filter, stride 1 and dilation 1 for Winograd's algorithm"
+  conv2d_forward_winograd2)
+expect_failure("" problem=generic "expected a 3x3 filter" conv2d_backward_input_winograd4)
+expect_failure("" "problem=mb1ic16oc16ih9kh3;dtype=f64" "dtype=f64: expected f32" conv2d_backward_filter_winograd2)
+expect_failure("" dtype=f64 "dtype=f64: expected f32" reorder_filter_forward_winograd4)
 expect_failure("" "${problem};table=nowhere.txt" "table=nowhere.txt: cannot be read")
 expect_failure("# comment\nconv2d_sideways generic width=1" "${tuned}"
   "table.txt:2: \"conv2d_sideways\", expected an operation")

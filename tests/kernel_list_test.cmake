@@ -43,6 +43,20 @@ endforeach()
 expect(0 "mb1ic8oc4ih7kh3" "${avx2};--batch;16;--ops;forward" "^avx2 conv2d_forward__g1mb16_ic8oc4_")
 expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}" "^avx2 conv2d_forward__g4mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 ")
 expect(0 "g8mb1ic8oc16ih7kh3" "${avx2}" "^avx2 conv2d_forward_depthwise__g8mb1_ic8oc16_ih7oh5kh3sh1ph0__f32__avx2 ")
+# Winograd's algorithm, with the transforms of its filters, for problems of 16 channels and more, and f32 alone.
+expect(0 "mb1ic16oc16ih7kh3\nmb1ic8oc16ih7kh3\nmb1ic16oc16ih7kh3sh2\ng2mb1ic32oc32ih7kh3" "${avx2};--dtypes;f32,f64"
+  "\navx2 conv2d_forward_winograd2__g1mb1_ic16oc16_[^ ]*sh1ph0__f32__avx2 conv2d_forward_winograd2 "
+  "\navx2 conv2d_backward_filter_winograd4__" "\navx2 reorder_filter_backward_input_winograd4__generic__f32__avx2 ")
+# 3 operations and 2 reorders, each for 2 sizes of tiles.
+string(REGEX MATCHALL "_winograd[24]__" kernels "${output}")
+list(LENGTH kernels count)
+if(NOT count EQUAL 10)
+  message(SEND_ERROR "${count} kernels by Winograd's algorithm, expected 10:\n${output}")
+endif()
+expect(0 "mb1ic16oc16ih7kh3" "--targets;x86_64" "^x86_64 conv2d_forward__")
+if(output MATCHES winograd)
+  message(SEND_ERROR "x86_64 has kernels by Winograd's algorithm:\n${output}")
+endif()
 
 expect(1 "# comment\nmb1ic8ox4ih7kh3" "${avx2}" "^suite.txt:2:7: unknown field \"ox\", expected ")
 expect(1 "mb1ic8oc4kh3" "${avx2}" "^suite.txt:1:13: \"ih\" is missing, expected a positive number")

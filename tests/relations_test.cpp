@@ -70,6 +70,7 @@ class RelationsTest : public ::testing::TestWithParam<std::string> {
   void SetUp() override {
     HALCONV_SKIP_UNLESS_RUNNABLE(GetParam());
     execution_.target = GetParam();
+    execution_.accuracy = Accuracy::kStrict;  // the integers are as large as the direct sum allows
   }
 
   Execution execution_;

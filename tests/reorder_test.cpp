@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -14,18 +15,22 @@
 #include "halconv/dtype.h"
 #include "halconv/halconv.h"
 #include "halconv/kernel_name.h"
+#include "halconv/winograd.h"
 #include "kernel_table.h"
 #include "kernel_tensor.h"
+#include "reference.h"
 #include "required_target.h"
 #include "test_tensor.h"
+#include "winograd_transform.h"
 
 namespace halconv::testing {
 namespace {
 
-std::vector<std::string> reorder_kernels() {
+std::vector<std::string> reorder_kernels(bool winograd) {
   std::vector<std::string> names;
   for (const runtime::Kernel *kernel : runtime::kernels()) {
-    if (kernel->name.operation.starts_with("reorder_filter_")) names.push_back(kernel->text);
+    const bool reorders = kernel->name.operation.starts_with("reorder_filter_");
+    if (reorders && is_winograd(kernel->name.algorithm) == winograd) names.push_back(kernel->text);
   }
   return names;
 }
@@ -126,7 +131,60 @@ TEST_P(ReorderTest, PacksBlocksAndFillsTheLastWithZeros) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, ReorderTest, ::testing::ValuesIn(reorder_kernels()),
+INSTANTIATE_TEST_SUITE_P(Kernels, ReorderTest, ::testing::ValuesIn(reorder_kernels(false)),
+                         [](const auto &kernel) { return kernel.param; });
+
+/// Kernels that transform the filter for Winograd's algorithm.
+class WinogradReorderTest : public ReorderTest {};
+
+TEST_P(WinogradReorderTest, TransformsBlocksAndFillsTheLastWithZeros) {
+  const bool by_output = kernel_->name.operation == kReorderFilterForward;
+  const generators::WinogradTransform transform(kernel_->name.algorithm == kWinograd2 ? 2 : 4, 3,
+                                                generators::LagrangeFactors::kInFilter);
+  const generators::Matrix &matrix = transform.filter();
+  const int size = transform.size();
+  for (const auto &[in_channels, out_channels] : {std::pair{1, 1}, {16, 64}, {5, 19}, {33, 17}}) {
+    for (int block : {1, 8, 24, 64}) {
+      SCOPED_TRACE("block " + std::to_string(block) + ", " + std::to_string(in_channels) + " to " +
+                   std::to_string(out_channels) + " channels");
+      const int blocked = by_output ? out_channels : in_channels, other = by_output ? in_channels : out_channels;
+      const int blocks = (blocked + block - 1) / block;
+      GuardedTensor filter({3, 3, in_channels, out_channels}, Guard::kAfter);
+      GuardedTensor packed({blocks * size, size, other, block}, Guard::kAfter);
+      std::mt19937 random(test_seed());
+      fill_reals(&filter, random);
+      filter.make_read_only();
+      fill_nan(&packed);
+
+      const auto floats = [](GuardedTensor *tensor) { return reinterpret_cast<float *>(tensor->bytes().data()); };
+      Halide::Runtime::Buffer<float, 5> source(floats(&filter), out_channels, in_channels, 3, 3, 1);
+      Halide::Runtime::Buffer<float, 6> destination(floats(&packed), block, other, size, size, blocks, 1);
+      ASSERT_EQ(run(source, destination), 0);
+      destination.for_each_element([&](int lane, int q, int j, int i, int b, int g) {
+        const int channel = b * block + lane;
+        double expected = 0, magnitude = 0;
+        for (int r = 0; channel < blocked && r < 3; ++r) {
+          for (int s = 0; s < 3; ++s) {
+            const float tap = by_output ? source(channel, q, s, r, g) : source(q, channel, 2 - s, 2 - r, g);
+            const double term = matrix[static_cast<size_t>(i)][static_cast<size_t>(r)] *
+                                matrix[static_cast<size_t>(j)][static_cast<size_t>(s)] * static_cast<double>(tap);
+            expected += term;
+            magnitude += std::abs(term);
+          }
+        }
+        // Two transforms of 3 terms, each at most 6 roundings (winograd_error.h).
+        EXPECT_LE(std::abs(static_cast<double>(destination(lane, q, j, i, b, g)) - expected),
+                  reference::error_bound(12, magnitude))
+            << lane << " " << q << " " << j << " " << i << " " << b;
+      });
+      if (HasFailure()) return;
+    }
+  }
+}
+
+// None where no kernel was planned for the algorithm.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WinogradReorderTest);
+INSTANTIATE_TEST_SUITE_P(Kernels, WinogradReorderTest, ::testing::ValuesIn(reorder_kernels(true)),
                          [](const auto &kernel) { return kernel.param; });
 
 }  // namespace

@@ -163,6 +163,24 @@ inline void fill_reals(GuardedTensor *tensor, std::mt19937 &random) {
   for (size_t i = 0; i < tensor->size(); ++i) tensor->set(i, random_real(tensor->dtype(), random));
 }
 
+/// Reals, each times another power of two from 2^-20 to 2^20.
+inline void fill_badly_scaled(GuardedTensor *tensor, std::mt19937 &random) {
+  fill_reals(tensor, random);
+  for (size_t i = 0; i < tensor->size(); ++i) {
+    tensor->set(i, std::ldexp(tensor->at(i), static_cast<int>(random() % 41) - 20));
+  }
+}
+
+inline void fill_normal(GuardedTensor *tensor, std::mt19937 &random) {
+  std::normal_distribution<double> normal;
+  for (size_t i = 0; i < tensor->size(); ++i) tensor->set(i, normal(random));
+}
+
+/// Negative elements become 0.
+inline void rectify(GuardedTensor *tensor) {
+  for (size_t i = 0; i < tensor->size(); ++i) tensor->set(i, std::max(tensor->at(i), 0.0));
+}
+
 /// The same for floats without guards.
 inline void fill_integers(std::span<float> values, int64_t limit, std::mt19937 &random) {
   for (float &value : values) value = static_cast<float>(random_integer(limit, random));

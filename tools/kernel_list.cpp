@@ -35,6 +35,7 @@
 #include "halconv/dtype.h"
 #include "halconv/kernel_name.h"
 #include "halconv/targets.h"
+#include "halconv/winograd.h"
 
 namespace halconv {
 namespace {
@@ -153,6 +154,14 @@ bool is_worth_specialising(const Conv2dProblem &p, const TargetInfo &target) {
   return phases <= (target.kind == TargetKind::kCpu ? 16 : 9);
 }
 
+/// Whether the problem gets kernels by Winograd's algorithm: in floats, on CPUs with fused multiply-adds, with channels
+/// enough for a vector on each side of the products.
+bool is_worth_winograd(const Conv2dProblem &p, const TargetInfo &target, const DtypeInfo &dtype) {
+  constexpr int64_t kLeastChannels = 16;
+  return dtype.value == HALCONV_FLOAT32 && (target.name == "avx2" || target.name == "avx512") && fits_winograd(p) &&
+         p.in_channels >= kLeastChannels && p.out_channels >= kLeastChannels;
+}
+
 /// The kernels of one dtype. Specialised kernels first, as the runtime prefers them.
 void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options &options,
                  const std::vector<Conv2dProblem> &problems, std::vector<KernelName> *result) {
@@ -164,6 +173,7 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
   for (const std::string &name : options.operations) {
     const std::string operation = "conv2d_" + name;
     if (operation != kForward && !dtype.has_gradients) continue;
+    bool has_winograd = false;
     for (const Conv2dProblem &problem : problems) {
       const bool depthwise = is_float && problem.is_depthwise();
       if (operation == kBackwardInput && !depthwise && !is_worth_specialising(problem, target)) {
@@ -172,11 +182,17 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
         continue;
       }
       add(operation, depthwise ? kDepthwise : "", problem);
+      if (!is_worth_winograd(problem, target, dtype)) continue;
+      for (std::string_view algorithm : {kWinograd2, kWinograd4}) add(operation, algorithm, problem);
+      has_winograd = true;
     }
     if (is_float) add(operation, kDepthwise, std::nullopt);
     add(operation, "", std::nullopt);
     if (operation != kForward && is_float && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
-    if (operation != kBackwardFilter) add("reorder_filter_" + name, "", std::nullopt);
+    if (operation == kBackwardFilter) continue;
+    add("reorder_filter_" + name, "", std::nullopt);
+    if (!has_winograd) continue;
+    for (std::string_view algorithm : {kWinograd2, kWinograd4}) add("reorder_filter_" + name, algorithm, std::nullopt);
   }
 }
 

@@ -7,8 +7,10 @@
 #include <random>
 #include <vector>
 
+#include "halconv/kernel_name.h"
 #include "halconv/tensor_functions.hpp"
 #include "reference.h"
+#include "winograd_error.h"
 
 namespace halconv::tools {
 
@@ -60,11 +62,24 @@ reference::Sums expected_sums(Operation operation, const Conv2dProblem &problem,
   return reference::backward_filter(problem, first, second);
 }
 
-void compare(const HostTensor &result, const reference::Sums &expected, RunReport *report) {
+/// How far each element may lie from its sum, by the algorithm of the kernel that computed it.
+std::vector<double> error_bounds(Operation operation, const Conv2dProblem &problem, const std::string &kernel,
+                                 const Operands &operands, const reference::Sums &expected) {
+  const std::string algorithm = parse_kernel_name(kernel).value.value_or(KernelName{}).algorithm;
+  if (is_winograd(algorithm)) {
+    return reference::WinogradError(static_cast<halconv_operation>(operation), algorithm, problem)
+        .bounds(operands.first.data.data(), operands.second.data.data());
+  }
+  std::vector<double> bounds(expected.value.size());
+  for (size_t i = 0; i < bounds.size(); ++i) bounds[i] = reference::error_bound(expected, i);
+  return bounds;
+}
+
+void compare(const HostTensor &result, const reference::Sums &expected, const std::vector<double> &bounds,
+             RunReport *report) {
   for (size_t i = 0; i < result.data.size(); ++i) {
     const double error = std::abs(static_cast<double>(result.data[i]) - expected.value[i]);
-    const double bound = reference::error_bound(expected, i);
-    const double quotient = error == 0 ? 0 : error / bound;
+    const double quotient = error == 0 ? 0 : error / bounds[i];
     report->max_error = error <= report->max_error ? report->max_error : error;  // a NaN stays
     report->error_of_bound = quotient <= report->error_of_bound ? report->error_of_bound : quotient;
   }
@@ -107,7 +122,8 @@ Result<RunReport> run_problem(Operation operation, const Conv2dProblem &problem,
   if (Status status = run(); !status.ok()) return status;
   RunReport report;
   report.kernel = plan->kernel();
-  compare(operands.result, expected_sums(operation, problem, operands), &report);
+  const reference::Sums expected = expected_sums(operation, problem, operands);
+  compare(operands.result, expected, error_bounds(operation, problem, report.kernel, operands, expected), &report);
   if (Status status = time_runs(run, &report); !status.ok()) return status;
   return report;
 }

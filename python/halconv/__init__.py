@@ -9,7 +9,9 @@ arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of the
 - `target` forces the kernels of a target ("avx2", ...); None takes the environment variable HALCONV_TARGET, and without
   it the best target of this machine;
 - `threads` is the most CPU threads a call may use; 0 means one per core. Results are the same for any number. The
-  interpreter runs on while a kernel computes.
+  interpreter runs on while a kernel computes;
+- `accuracy` is "strict" for the direct sum only, "standard", or "fast" for Winograd's algorithm on larger tiles too;
+  README.md says what each promises.
 
 ValueError, with TensorFlow's words where TensorFlow checks the same, says which argument does not fit and what was
 expected; NotImplementedError what no kernel can do; RuntimeError what went wrong in one. Extents may be zero: sums
@@ -87,7 +89,19 @@ def conv2d_output_shape(input_shape, filter_shape, strides, padding, data_format
     )
 
 
-def conv2d(input, filters, strides, padding, data_format="NHWC", dilations=None, name=None, *, target=None, threads=0):
+def conv2d(
+    input,
+    filters,
+    strides,
+    padding,
+    data_format="NHWC",
+    dilations=None,
+    name=None,
+    *,
+    target=None,
+    threads=0,
+    accuracy="standard",
+):
     """The convolution of input [n, h, w, c] with filters [r, s, c, k]: output [n, p, q, k].
 
     The input may have several batch dimensions, which are the output's.
@@ -97,7 +111,7 @@ def conv2d(input, filters, strides, padding, data_format="NHWC", dilations=None,
     batch = input.shape[:-3]
     if len(batch) > 1:
         input = input.reshape(math.prod(batch), *input.shape[-3:])
-    output = _compute(_halconv.conv2d, input, filters, attributes, _halconv.Execution(target, threads))
+    output = _compute(_halconv.conv2d, input, filters, attributes, _halconv.Execution(target, threads, accuracy))
     return output.reshape(*batch, *output.shape[1:]) if len(batch) > 1 else output
 
 
@@ -116,11 +130,13 @@ def _input_gradient(name, summary):
         *,
         target=None,
         threads=0,
+        accuracy="standard",
     ):
         attributes = _attributes(strides, padding, data_format, dilations)
         input_sizes = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
         filter, out_backprop = _array("filter", filter), _array("out_backprop", out_backprop)
-        return _compute(compute, input_sizes, filter, out_backprop, attributes, _halconv.Execution(target, threads))
+        execution = _halconv.Execution(target, threads, accuracy)
+        return _compute(compute, input_sizes, filter, out_backprop, attributes, execution)
 
     compute = getattr(_halconv, name)
     gradient.__name__ = gradient.__qualname__ = name
@@ -143,11 +159,13 @@ def _filter_gradient(name, summary):
         *,
         target=None,
         threads=0,
+        accuracy="standard",
     ):
         attributes = _attributes(strides, padding, data_format, dilations)
         filter_sizes = sizes("Conv2DCustomBackpropFilter: filter_sizes", filter_sizes)
         input, out_backprop = _array("input", input), _array("out_backprop", out_backprop)
-        return _compute(compute, input, filter_sizes, out_backprop, attributes, _halconv.Execution(target, threads))
+        execution = _halconv.Execution(target, threads, accuracy)
+        return _compute(compute, input, filter_sizes, out_backprop, attributes, execution)
 
     compute = getattr(_halconv, name)
     gradient.__name__ = gradient.__qualname__ = name
@@ -188,6 +206,7 @@ def conv2d_transpose(
     *,
     target=None,
     threads=0,
+    accuracy="standard",
 ):
     """The transpose of conv2d: input [n, p, q, k], filters [r, s, c, k], output [n, h, w, c] as `output_shape` says.
 
@@ -196,18 +215,28 @@ def conv2d_transpose(
     attributes = _attributes(strides, padding, data_format, dilations)
     output_shape = sizes("Conv2DBackpropInput: input_sizes", output_shape)
     filters, input = _array("filters", filters), _array("input", input)
-    return _compute(
-        _halconv.conv2d_transpose, output_shape, filters, input, attributes, _halconv.Execution(target, threads)
-    )
+    execution = _halconv.Execution(target, threads, accuracy)
+    return _compute(_halconv.conv2d_transpose, output_shape, filters, input, attributes, execution)
 
 
 def depthwise_conv2d(
-    input, filter, strides, padding, data_format=None, dilations=None, name=None, *, target=None, threads=0
+    input,
+    filter,
+    strides,
+    padding,
+    data_format=None,
+    dilations=None,
+    name=None,
+    *,
+    target=None,
+    threads=0,
+    accuracy="standard",
 ):
     """Each channel of input [n, h, w, c] with its own filters [r, s, c, m]: output [n, p, q, c * m]."""
     input, filter = _array("input", input), _array("filter", filter)
     filter = filter.reshape(grouped_filter_shape(input.shape[-1], filter.shape))
-    return conv2d(input, filter, strides, padding, data_format or "NHWC", dilations, target=target, threads=threads)
+    how = {"target": target, "threads": threads, "accuracy": accuracy}
+    return conv2d(input, filter, strides, padding, data_format or "NHWC", dilations, **how)
 
 
 def depthwise_conv2d_backprop_input(
@@ -222,13 +251,13 @@ def depthwise_conv2d_backprop_input(
     *,
     target=None,
     threads=0,
+    accuracy="standard",
 ):
     """The gradient with respect to depthwise_conv2d's input [n, h, w, c], from out_backprop [n, p, q, c * m]."""
     input_sizes, filter = input_shape(sizes("input_sizes", input_sizes)), _array("filter", filter)
     filter = filter.reshape(grouped_filter_shape(input_sizes[3], filter.shape))
-    return conv2d_backprop_input(
-        input_sizes, filter, out_backprop, strides, padding, data_format, dilations, target=target, threads=threads
-    )
+    how = {"target": target, "threads": threads, "accuracy": accuracy}
+    return conv2d_backprop_input(input_sizes, filter, out_backprop, strides, padding, data_format, dilations, **how)
 
 
 def depthwise_conv2d_backprop_filter(
@@ -243,11 +272,11 @@ def depthwise_conv2d_backprop_filter(
     *,
     target=None,
     threads=0,
+    accuracy="standard",
 ):
     """The gradient with respect to depthwise_conv2d's filter, of shape `filter_sizes`, from out_backprop."""
     input, filter_sizes = _array("input", input), sizes("filter_sizes", filter_sizes)
     grouped = grouped_filter_shape(input.shape[-1], filter_sizes)
-    gradient = conv2d_backprop_filter(
-        input, grouped, out_backprop, strides, padding, data_format, dilations, target=target, threads=threads
-    )
+    how = {"target": target, "threads": threads, "accuracy": accuracy}
+    gradient = conv2d_backprop_filter(input, grouped, out_backprop, strides, padding, data_format, dilations, **how)
     return gradient.reshape(filter_sizes)

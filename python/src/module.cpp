@@ -104,15 +104,24 @@ Result allocate(const Shape &shape, nb::dlpack::dtype dtype) {
   return Result(data, 4, extents, owner, nullptr, dtype);
 }
 
+halconv_accuracy accuracy_of(const std::string &name) {
+  if (name == "standard") return HALCONV_ACCURACY_STANDARD;
+  if (name == "strict") return HALCONV_ACCURACY_STRICT;
+  if (name == "fast") return HALCONV_ACCURACY_FAST;
+  raise(PyExc_ValueError, "accuracy is \"" + name + "\", expected strict, standard or fast");
+}
+
 /// How a call runs.
 struct Execution {
   std::optional<std::string> target;
+  halconv_accuracy accuracy = HALCONV_ACCURACY_STANDARD;
   int32_t threads = 0;
 
   halconv_execution to_c() const {
     halconv_execution result{};
     result.target = target ? target->c_str() : nullptr;
     result.threads = threads;
+    result.accuracy = accuracy;
     return result;
   }
 };
@@ -219,10 +228,10 @@ halconv_operation operation_of(const std::string &name) {
   raise(PyExc_ValueError, "operation is \"" + name + "\", expected forward, backward_input or backward_filter");
 }
 
-std::string explain(const std::string &operation, const std::string &problem,
-                    const std::optional<std::string> &target) {
+std::string explain(const std::string &operation, const std::string &problem, const std::optional<std::string> &target,
+                    const std::string &accuracy) {
   const halconv_operation which = operation_of(operation);
-  const halconv_execution how = Execution{target}.to_c();
+  const halconv_execution how = Execution{target, accuracy_of(accuracy)}.to_c();
   size_t needed = 0;
   raise_unless_ok(halconv_explain(which, problem.c_str(), nullptr, &how, nullptr, 0, &needed));
   std::string text(needed, '\0');
@@ -232,8 +241,8 @@ std::string explain(const std::string &operation, const std::string &problem,
 }
 
 std::string kernel_for(const std::string &operation, const std::string &problem,
-                       const std::optional<std::string> &target) {
-  const halconv_execution how = Execution{target}.to_c();
+                       const std::optional<std::string> &target, const std::string &accuracy) {
+  const halconv_execution how = Execution{target, accuracy_of(accuracy)}.to_c();
   halconv_plan *plan = nullptr;
   raise_unless_ok(halconv_plan_create(operation_of(operation), problem.c_str(), nullptr, &how, &plan));
   const std::unique_ptr<halconv_plan, decltype(&halconv_plan_destroy)> owner(plan, halconv_plan_destroy);
@@ -310,10 +319,10 @@ NB_MODULE(_halconv, module) {
   nb::class_<Execution>(module, "Execution")
       .def(
           "__init__",
-          [](Execution *self, std::optional<std::string> target, int32_t threads) {
-            new (self) Execution{std::move(target), threads};
+          [](Execution *self, std::optional<std::string> target, int32_t threads, const std::string &accuracy) {
+            new (self) Execution{std::move(target), accuracy_of(accuracy), threads};
           },
-          nb::arg("target").none(), nb::arg("threads"));
+          nb::arg("target").none(), nb::arg("threads"), nb::arg("accuracy") = "standard");
   nb::class_<halconv_kernel_info>(module, "Kernel", "A row of the kernel table.")
       .def_ro("name", &halconv_kernel_info::name)
       .def_ro("operation", &halconv_kernel_info::operation)
@@ -332,8 +341,10 @@ NB_MODULE(_halconv, module) {
   define_filter_gradient(module, "conv2d_backprop_filter_autodiff", halconv_conv2d_backprop_filter_autodiff);
   module.def("conv2d_output_shape", &conv2d_output_shape, nb::arg("input_shape"), nb::arg("filter_shape"),
              nb::arg("attributes"));
-  module.def("explain", &explain, nb::arg("operation"), nb::arg("problem"), nb::arg("target") = nb::none());
-  module.def("kernel_for", &kernel_for, nb::arg("operation"), nb::arg("problem"), nb::arg("target") = nb::none());
+  module.def("explain", &explain, nb::arg("operation"), nb::arg("problem"), nb::arg("target") = nb::none(),
+             nb::arg("accuracy") = "standard");
+  module.def("kernel_for", &kernel_for, nb::arg("operation"), nb::arg("problem"), nb::arg("target") = nb::none(),
+             nb::arg("accuracy") = "standard");
   module.def("kernels", &kernels);
   module.def("targets", &targets);
 }

@@ -57,6 +57,29 @@ def test_kernels_are_exact(case):
     )
 
 
+@pytest.mark.parametrize("accuracy", ["strict", "standard", "fast"])
+def test_every_accuracy_is_the_direct_sum(accuracy):
+    x, w = problems.integers((1, 9, 8, 19), 1), problems.integers((3, 3, 19, 2), 2)
+    y = reference.depthwise_conv2d(x, w, 1, "SAME")
+    np.testing.assert_array_equal(halconv.depthwise_conv2d(x, w, 1, "SAME", accuracy=accuracy), y)
+    d_out = problems.integers(y.shape, 3)
+    np.testing.assert_array_equal(
+        halconv.depthwise_conv2d_backprop_input(x.shape, w, d_out, 1, "SAME", accuracy=accuracy),
+        reference.depthwise_conv2d_backprop_input(x.shape, w, d_out, 1, "SAME"),
+    )
+    np.testing.assert_array_equal(
+        halconv.depthwise_conv2d_backprop_filter(x, w.shape, d_out, 1, "SAME", accuracy=accuracy),
+        reference.depthwise_conv2d_backprop_filter(x, w.shape, d_out, 1, "SAME"),
+    )
+
+
+def test_refuses_an_unknown_accuracy():
+    with pytest.raises(ValueError, match="accuracy is \"exact\", expected strict, standard or fast"):
+        halconv.depthwise_conv2d(
+            np.zeros((1, 5, 5, 4), np.float32), np.zeros((3, 3, 4, 1), np.float32), 1, "SAME", accuracy="exact"
+        )
+
+
 @pytest.mark.parametrize("module", [halconv, reference])
 def test_refuses_a_filter_of_another_depth(module):
     x, w = np.zeros((1, 5, 5, 4), np.float32), np.zeros((3, 3, 1, 4), np.float32)

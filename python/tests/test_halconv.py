@@ -212,6 +212,7 @@ def test_input_sizes_may_be_height_and_width():
         ({"filters": np.zeros((3, 3, 1, 1))}, "f64, expected all tensors of one dtype"),
         ({"target": "pdp11"}, "pdp11"),
         ({"threads": -1}, "threads"),
+        ({"accuracy": "exact"}, "accuracy"),
     ],
     ids=str,
 )

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "halconv/dtype.h"
+#include "halconv/winograd.h"
 
 namespace halconv::runtime {
 
@@ -23,7 +24,8 @@ Extents<4> filter_extents(const Kernel &kernel, const Conv2dProblem &p) {
 std::string reorder_kernel_name(const Kernel &kernel) {
   const std::string_view operation =
       kernel.name.operation == kForward ? kReorderFilterForward : kReorderFilterBackwardInput;
-  return to_string(KernelName{std::string(operation), "", std::nullopt, kernel.name.dtype, kernel.name.target});
+  return to_string(
+      KernelName{std::string(operation), kernel.name.algorithm, std::nullopt, kernel.name.dtype, kernel.name.target});
 }
 
 /// The element type that the kernel wants of its tensor `name`.
@@ -101,7 +103,8 @@ Convolution::Convolution(const Kernel &kernel, const Conv2dProblem &problem) : k
 }
 
 bool Convolution::has_blocked_filter() const {
-  return kernel_->name.operation != kBackwardFilter && kernel_->name.algorithm.empty();
+  const std::string &algorithm = kernel_->name.algorithm;
+  return kernel_->name.operation != kBackwardFilter && (algorithm.empty() || is_winograd(algorithm));
 }
 
 bool Convolution::has_filter_to_keep() const {
@@ -140,13 +143,18 @@ Status Convolution::prepare(CallContext *context) {
   HALCONV_RETURN_IF_ERROR(call.run(*kernel_));
   const halide_dimension_t *const packed = filter.buffer()->dim;
   packed_extents_ = {packed[0].extent, packed[1].extent, columns, rows, packed[4].extent, problem_.groups};
+  if (is_winograd(kernel_->name.algorithm)) {  // a transformed filter has more columns and rows
+    packed_extents_[2] = packed[2].extent;
+    packed_extents_[3] = packed[3].extent;
+  }
   return ok_status();
 }
 
-/// HWIO of one group is the forward kernels' layout with a single block.
+/// HWIO of one group is the direct forward kernels' layout with a single block.
 bool Convolution::is_hwio_in_place(KernelTensor *filter) const {
-  return kernel_->name.operation == kForward && problem_.groups == 1 && packed_extents_[0] == problem_.out_channels &&
-         packed_extents_[4] == 1 && packed_type_ == filter->buffer()->type && filter->is_aligned();
+  return kernel_->name.operation == kForward && kernel_->name.algorithm.empty() && problem_.groups == 1 &&
+         packed_extents_[0] == problem_.out_channels && packed_extents_[4] == 1 &&
+         packed_type_ == filter->buffer()->type && filter->is_aligned();
 }
 
 Status Convolution::bind_input(const halconv_tensor &tensor, KernelTensor *operand) const {

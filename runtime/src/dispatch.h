@@ -15,7 +15,7 @@ namespace halconv::runtime {
 
 struct KernelRequest {
   std::string_view operation;  ///< one of kOperations
-  std::string_view algorithm;  ///< empty: the direct sum of products, or depthwise where that is what it is
+  std::string_view algorithm;  ///< kAutodiff, or empty: any other that suits the problem and the accuracy
   Conv2dProblem problem;
   halconv_tensor_format format{};  ///< a dtype of kDtypes, and where the tensors are
 };
@@ -27,8 +27,9 @@ struct Candidate {
 };
 
 /// The kernels of the request's operation and dtype that are generic or made for its problem, in the order tried:
-/// targets best first, specialised before generic, depthwise before direct. At most one is taken, the first without an
-/// objection. A kernel that `execution.kernel` names is a candidate of its operation whatever else it is for.
+/// targets best first, specialised before generic, Winograd's algorithm, where the accuracy allows it and it is faster,
+/// and depthwise before direct. At most one is taken, the first without an objection. A kernel that `execution.kernel`
+/// names is a candidate of its operation whatever else it is for.
 std::vector<Candidate> rank_candidates(const KernelRequest &request, const Execution &execution);
 
 /// The candidate that is taken, or why there is none.

@@ -24,6 +24,9 @@ Status resolve_execution(const halconv_execution *options, Execution *execution)
   static constexpr halconv_execution kDefaults{};
   if (options == nullptr) options = &kDefaults;
   if (options->threads < 0) return errors::threads(options->threads);
+  if (options->accuracy < HALCONV_ACCURACY_STANDARD || options->accuracy > HALCONV_ACCURACY_FAST) {
+    return errors::accuracy(options->accuracy);
+  }
   resolve_target(options->target, execution);
   if (options->kernel != nullptr) execution->kernel = options->kernel;
   execution->threads = options->threads > 0 ? options->threads : available_cores();
@@ -37,6 +40,8 @@ Status resolve_execution(const halconv_execution *options, Execution *execution)
     execution->caller_allocator.emplace(*allocator);
   }
   execution->stream = options->stream;
+  execution->accuracy = options->accuracy;
+  execution->filter_changes = options->filter_changes != 0;
   return ok_status();
 }
 

@@ -19,6 +19,8 @@ struct Execution {
   std::optional<halconv_thread_pool> pool;
   std::optional<CallerAllocator> caller_allocator;
   void *stream = nullptr;
+  halconv_accuracy accuracy = HALCONV_ACCURACY_STANDARD;
+  bool filter_changes = false;  ///< with every run
 
   Allocator *allocator() {
     return caller_allocator ? static_cast<Allocator *>(&*caller_allocator) : &CachingAllocator::shared();

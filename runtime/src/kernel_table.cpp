@@ -5,14 +5,22 @@
 #include <mutex>
 #include <tuple>
 
+#include "halconv/winograd.h"
+
 namespace halconv::runtime {
 
 namespace {
 
+/// The algorithm of the fewest operations first: dispatch passes over it where it is not the one to take.
+int algorithm_rank(const KernelName &name) {
+  if (name.algorithm == kWinograd4) return 0;
+  if (name.algorithm == kWinograd2) return 1;
+  if (name.algorithm == kDepthwise) return 2;
+  return name.algorithm.empty() ? 3 : 4;
+}
+
 auto dispatch_order(const Kernel &kernel) {
-  const std::string &algorithm = kernel.name.algorithm;
-  const int preference = algorithm == kDepthwise ? 0 : algorithm.empty() ? 1 : 2;
-  return std::make_tuple(-kernel.target->rank, !kernel.name.problem.has_value(), preference,
+  return std::make_tuple(-kernel.target->rank, !kernel.name.problem.has_value(), algorithm_rank(kernel.name),
                          std::string_view(kernel.text));
 }
 

@@ -25,7 +25,7 @@ struct Kernel {
 };
 
 /// All kernels in the order in which a request tries them: targets best first; within one target the specialised
-/// kernels before the generic, those without an algorithm's name before the others; at last by name.
+/// kernels before the generic; algorithms of fewer operations before the direct sum; at last by name.
 std::vector<const Kernel *> kernels();
 
 /// One line per registered row whose name does not parse, with what is wrong with it.

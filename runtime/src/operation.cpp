@@ -66,6 +66,7 @@ Status run_operation(const Operation &operation, const halconv_execution *option
   HALCONV_RETURN_IF_ERROR(check_placement(operation.first, operation.second, operation.result));
   Execution execution;
   HALCONV_RETURN_IF_ERROR(resolve_execution(options, &execution));
+  execution.filter_changes = true;
   HALCONV_RETURN_IF_ERROR(check_target(execution));
   if (element_count(result) == 0) return ok_status();
   CallContext context(execution, execution.allocator());

@@ -128,6 +128,11 @@ Status threads(int32_t value) {
   return error_status(HALCONV_INVALID_ARGUMENT, "execution->threads is %" PRId32 ", expected 0 or more", value);
 }
 
+Status accuracy(int value) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "execution->accuracy is %d, expected HALCONV_ACCURACY_STANDARD, _STRICT or _FAST", value);
+}
+
 Status incomplete_callbacks(const char *argument, const char *member) {
   return error_status(HALCONV_INVALID_ARGUMENT, "execution->%s->%s is null, expected a function", argument, member);
 }

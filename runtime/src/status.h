@@ -47,6 +47,7 @@ Status malformed_problem(const char *problem, size_t column, const std::string &
 
 Status operation(int value);
 Status threads(int32_t value);
+Status accuracy(int value);
 Status incomplete_callbacks(const char *argument, const char *member);
 Status unknown_target(std::string_view target, std::string_view source, const std::string &known,
                       const std::string &available);

@@ -54,6 +54,12 @@ def test_hot_loop_is_the_one_with_most_multiply_adds_of_its_own(functions):
     assert [instruction.mnemonic for instruction in hot] == ["vfmadd231ps", "vfmadd213ps", "vfmadd132ps", "jne"]
 
 
+def test_densest_loop_has_enough_multiply_adds(functions):
+    inner = loops.densest_loop(functions[0], assembly.is_multiply_add, 1)
+    assert [instruction.mnemonic for instruction in inner] == ["vfmadd231ps", "vfmadd213ps", "vfmadd132ps", "jne"]
+    assert loops.densest_loop(functions[0], assembly.is_multiply_add, 4) == []
+
+
 def test_hot_loop_leaves_out_nested_loops(functions):
     without_inner = [i for i in functions[0] if i.mnemonic not in ("vfmadd213ps", "vfmadd132ps")]
     hot = loops.hot_loop(without_inner, assembly.is_multiply_add)

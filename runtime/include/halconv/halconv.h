@@ -114,6 +114,21 @@ typedef struct halconv_thread_pool {
                        void *task_context);
 } halconv_thread_pool;
 
+/// Which algorithms may compute the result. Dtypes besides float32 have the direct sum alone.
+typedef enum halconv_accuracy {
+  /// The direct sum, or in HALCONV_FORWARD and HALCONV_BACKWARD_INPUT Winograd's algorithm on tiles of 2x2 pixels where
+  /// that is faster. Integers whose direct sums are exact with a few bits to spare stay exact; the largest error of a
+  /// tensor is no larger than that of a loop that sums in sequence. An error is relative to the largest elements of the
+  /// operands, as README.md's section on accuracy states it; Inf and NaN spread over their tile.
+  HALCONV_ACCURACY_STANDARD = 0,
+  /// The direct sum alone: each element is within gamma_n of the sum of the absolute values of its n products, Inf and
+  /// NaN are where the products have them.
+  HALCONV_ACCURACY_STRICT = 1,
+  /// Also Winograd's algorithm on tiles of 4x4 pixels, and on both in HALCONV_BACKWARD_FILTER, with larger errors,
+  /// integers' included.
+  HALCONV_ACCURACY_FAST = 2
+} halconv_accuracy;
+
 /// How a call runs; on tensors of a device it returns when the work is in the stream or queue, on host tensors when the
 /// result is there. A null pointer or a zeroed struct means the defaults.
 typedef struct halconv_execution {
@@ -126,6 +141,11 @@ typedef struct halconv_execution {
   const halconv_thread_pool *pool;     ///< NULL: halconv's own
   const halconv_allocator *allocator;  ///< NULL: halconv's caching allocator
   void *stream;                        ///< a CUstream for cuda kernels on device tensors; NULL: the default stream
+  halconv_accuracy accuracy;
+  /// For plans and halconv_explain. Nonzero: every run brings another filter, so that the time to convert it counts
+  /// when the kernel is chosen; 0: halconv_plan_prepare_filter converts it once. In calls without a plan it always
+  /// counts.
+  int32_t filter_changes;
 } halconv_execution;
 
 /// The operations that have kernels.

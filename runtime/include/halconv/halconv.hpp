@@ -166,6 +166,13 @@ struct Conv2dAttributes {
   IntList explicit_paddings{};  ///< {0, 0, top, bottom, left, right, 0, 0} for kExplicit, else empty
 };
 
+/// Which algorithms may compute the result; halconv_accuracy says what each promises.
+enum class Accuracy {
+  kStandard = HALCONV_ACCURACY_STANDARD,
+  kStrict = HALCONV_ACCURACY_STRICT,
+  kFast = HALCONV_ACCURACY_FAST
+};
+
 /// How a call runs.
 struct Execution {
   std::optional<std::string> target{};        ///< "avx2", ...; nothing: HALCONV_TARGET of the environment, or the best
@@ -174,6 +181,8 @@ struct Execution {
   const halconv_thread_pool *pool = nullptr;  ///< nothing: halconv's own
   const halconv_allocator *allocator = nullptr;  ///< nothing: halconv's caching allocator
   void *stream = nullptr;                        ///< a CUstream; nothing: the default stream
+  Accuracy accuracy = Accuracy::kStandard;
+  bool filter_changes = false;  ///< for plans and explain: converting the filter counts when the kernel is chosen
 };
 
 enum class Operation {
@@ -210,7 +219,9 @@ inline halconv_execution to_c(const Execution &execution) {
           execution.threads,
           execution.pool,
           execution.allocator,
-          execution.stream};
+          execution.stream,
+          static_cast<halconv_accuracy>(execution.accuracy),
+          execution.filter_changes};
 }
 
 using TensorFunction = halconv_status (*)(const halconv_tensor *, const halconv_tensor *,

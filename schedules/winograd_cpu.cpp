@@ -1,0 +1,126 @@
+#include "winograd_cpu.h"
+
+#include "transformed_tiles_cpu.h"
+#include "winograd_cpu_parameters.h"
+
+namespace halconv::schedules {
+namespace {
+
+using generators::WinogradConvolution;
+using Halide::Func;
+using Halide::TailStrategy;
+using Halide::Var;
+
+struct Loops {
+  Var block_task{"block_task"}, block{"block"}, vector{"vector"}, lane{"lane"};
+  Var tile_row_task{"tile_row_task"}, tile_row{"tile_row"}, tile_column{"tile_column"};
+  Var tile_x{"tile_x"}, tile_y{"tile_y"};
+  Var image_task{"image_task"}, image{"image"}, tile_block{"tile_block"}, tile{"tile"};
+};
+
+/// The accumulators: vectors x tiles registers, live from the first channel to the last. The filter's part is a stream
+/// that is read once for each block of tiles, at consecutive addresses.
+void schedule_sum(const WinogradCpuParameters &p, int lanes, const WinogradConvolution &convolution) {
+  Func sum = convolution.sum;
+  const Var channel = sum.args()[0], tile = sum.args()[3];
+  const Loops loops;
+  sum.bound_extent(channel, p.vectors * lanes).bound_extent(tile, p.tiles);
+  sum.split(channel, loops.vector, loops.lane, lanes)
+      .reorder(loops.lane, loops.vector, tile)
+      .vectorize(loops.lane)
+      .unroll(loops.vector)
+      .unroll(tile);
+  sum.update()
+      .split(channel, loops.vector, loops.lane, lanes)
+      .reorder(loops.lane, loops.vector, tile, convolution.channels.x)
+      .vectorize(loops.lane)
+      .unroll(loops.vector)
+      .unroll(tile);
+  if (p.unroll > 1) sum.update().unroll(convolution.channels.x, p.unroll);
+}
+
+/// size x size products of matrices, one for each element of the transformed tiles. The index of tiles stays flat: with
+/// one of rows and one of columns each tile of a block takes an address register, and there are not enough.
+void schedule_products(const WinogradCpuParameters &p, int lanes, Func products) {
+  const std::vector<Var> d = products.args();  // channel, j, i, tile, n, g
+  const Loops loops;
+  products.reorder_storage(d[0], d[1], d[2], d[3], d[4], d[5]);
+  // A block that overhangs the channels reads the packed filter's zeros; one that overhangs the tiles moves inwards, as
+  // tiles beyond the last would have to be transformed.
+  products.split(d[0], loops.block, d[0], p.vectors * lanes, TailStrategy::RoundUp)
+      .split(d[0], loops.vector, loops.lane, lanes)
+      .split(d[3], loops.tile_block, loops.tile, p.tiles, TailStrategy::ShiftInwards)
+      .reorder({loops.lane, loops.vector, loops.tile, loops.tile_block, d[4], loops.block, d[1], d[2]})
+      .vectorize(loops.lane)
+      .unroll(loops.vector)
+      .unroll(loops.tile);
+}
+
+}  // namespace
+
+int winograd_cpu_block(const KernelKey &key) { return winograd_cpu_parameters(key).vectors * key.lanes(); }
+
+void schedule_winograd_cpu(const KernelKey &key, Func result, const WinogradConvolution &convolution) {
+  const WinogradCpuParameters p = winograd_cpu_parameters(key);
+  const int lanes = key.lanes(), m = convolution.tile_size;
+  const Var channel = result.args()[0], x = result.args()[1], y = result.args()[2], n = result.args()[3],
+            g = result.args()[4];
+  const Loops loops;
+  const TailStrategy tail = TailStrategy::GuardWithIf;
+  result.split(x, loops.tile_column, loops.tile_x, m, tail)
+      .split(y, loops.tile_row, loops.tile_y, m, tail)
+      .split(loops.tile_row, loops.tile_row_task, loops.tile_row, p.tile_rows_per_task, tail)
+      .split(n, loops.image_task, loops.image, p.images_per_task, tail)
+      .split(channel, loops.block_task, channel, p.vectors * lanes * p.blocks_per_task, tail)
+      .split(channel, loops.vector, loops.lane, lanes, tail)
+      .reorder({loops.lane, loops.tile_x, loops.tile_y, loops.vector, loops.tile_column, loops.tile_row, loops.image,
+                loops.block_task, loops.tile_row_task, loops.image_task, g})
+      .vectorize(loops.lane)
+      .unroll(loops.tile_x)
+      .unroll(loops.tile_y)
+      .parallel(loops.block_task)
+      .parallel(loops.tile_row_task)
+      .parallel(loops.image_task)
+      .parallel(g);
+  Func rows = convolution.result_rows, padded = convolution.padded;
+  rows.compute_at(result, loops.vector);
+  schedule_in_registers(rows, rows.args()[0], lanes, {rows.args()[1], m}, {rows.args()[2], convolution.image.size});
+
+  Func products = Func(convolution.sum).in(rows);
+  products.compute_at(result, loops.block_task);
+  schedule_products(p, lanes, products);
+  Func(convolution.sum).compute_at(products, loops.tile_block);
+  schedule_sum(p, lanes, convolution);
+
+  Func image = convolution.image.transformed;
+  const std::vector<Var> d = image.args();  // channel, j, i, tile, n, g
+  image.compute_at(result, loops.tile_row_task).reorder_storage(d[0], d[1], d[2], d[3], d[4], d[5]);
+  schedule_transformed_image(convolution.image, static_cast<int>(winograd_shape(key).image_channels), lanes);
+  padded.compute_at(result, loops.tile_row_task).vectorize(padded.args()[0], lanes, tail);
+}
+
+void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Func packed, const Var &contiguous,
+                                          const generators::TransformedTiles &tiles) {
+  const int lanes = target.natural_vector_size(packed.type());
+  const std::vector<Var> d = packed.args();  // lane, q, j, i, block, g
+  const Loops loops;
+  packed.split(contiguous, loops.vector, loops.lane, lanes, TailStrategy::GuardWithIf)
+      .vectorize(loops.lane)
+      .unroll(d[2])
+      .unroll(d[3])
+      .parallel(d[4])
+      .parallel(d[5]);
+  // Vectors along the dimension in which the filter is contiguous, as in reorder_filter_cpu.cpp.
+  const bool by_lane = contiguous.name() == d[0].name();
+  if (by_lane) {
+    packed.reorder({loops.lane, d[2], d[3], loops.vector, d[1], d[4], d[5]});
+  } else {
+    packed.reorder({loops.lane, d[2], d[3], d[0], loops.vector, d[4], d[5]});
+  }
+  Func columns = tiles.columns;
+  const std::vector<Var> e = columns.args();  // lane, j, tap row, q, block, g
+  columns.compute_at(packed, by_lane ? loops.vector : d[0]);
+  schedule_in_registers(columns, by_lane ? e[0] : e[3], lanes, {e[1], tiles.size}, {e[2], tiles.pixels});
+}
+
+}  // namespace halconv::schedules

@@ -1,0 +1,19 @@
+/// Convolution by Winograd's algorithm on a CPU: forward and backward_input, and the transform of their filter.
+#ifndef HALCONV_SCHEDULES_WINOGRAD_CPU_H_
+#define HALCONV_SCHEDULES_WINOGRAD_CPU_H_
+
+#include "kernel_schedule.h"
+
+namespace halconv::schedules {
+
+int winograd_cpu_block(const KernelKey &key);
+
+void schedule_winograd_cpu(const KernelKey &key, Halide::Func result,
+                           const generators::WinogradConvolution &convolution);
+
+void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Halide::Func packed,
+                                          const Halide::Var &contiguous, const generators::TransformedTiles &tiles);
+
+}  // namespace halconv::schedules
+
+#endif  // HALCONV_SCHEDULES_WINOGRAD_CPU_H_

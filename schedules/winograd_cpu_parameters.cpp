@@ -1,0 +1,99 @@
+#include "winograd_cpu_parameters.h"
+
+#include <algorithm>
+
+#include "ceil_divide.h"
+#include "cpu_machine.h"
+#include "halconv/kernel_name.h"
+#include "halconv/winograd.h"
+#include "tuned_table.h"
+
+namespace halconv::schedules {
+namespace {
+
+/// Tasks that a convolution is cut into at least, so that several threads have work.
+constexpr int64_t kTasks = 8;
+
+/// Cycles of all products of one element of the transformed tiles, for one channel of the image and `tiles` tiles. What
+/// overhangs, channels or tiles, is computed too.
+double cycles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles, const WinogradCpuParameters &p) {
+  const double multiply_adds = p.vectors * p.tiles, loads = p.vectors + p.tiles;
+  // As many chains as latency times units are not quite enough, and where loads come near the number that the ports
+  // take, multiply-adds wait for some of them.
+  const double busy = std::max(multiply_adds / machine.fmas_per_cycle, 1.15 * machine.fma_latency);
+  const double load_cycles = loads / machine.loads_per_cycle;
+  const double share = load_cycles / busy;
+  const double step = std::max(busy, load_cycles) + 0.3 * load_cycles * share * share;
+  const double first_and_last = 2 * multiply_adds / static_cast<double>(s.image_channels);
+  return (step + first_and_last) *
+         static_cast<double>(ceil_divide(s.result_channels, p.vectors * machine.lanes) * ceil_divide(tiles, p.tiles));
+}
+
+void choose_register_tile(const CpuMachine &machine, const WinogradShape &s, int64_t tiles,
+                          WinogradCpuParameters *best) {
+  double least = 0;
+  WinogradCpuParameters p = *best;
+  for (p.vectors = 1; p.vectors <= 4; ++p.vectors) {
+    for (p.tiles = 1; p.vectors * p.tiles + p.vectors + 1 <= machine.registers && p.tiles <= tiles; ++p.tiles) {
+      const double time = cycles(machine, s, tiles, p);
+      if (least == 0 || time < 0.999 * least) {
+        least = time;
+        *best = p;
+      }
+    }
+  }
+}
+
+/// Rows of tiles, evened out over the image. The transformed filter is read once for every task: while it stays in L2,
+/// tasks are so small that their tiles stay there too; where it does not, its way from L3 is shared by as many tiles as
+/// L2 holds.
+int task_tile_rows(const CpuMachine &machine, const WinogradShape &s) {
+  const int64_t channels = s.image_channels + s.result_channels;
+  const int64_t filter_bytes = s.points() * s.image_channels * s.result_channels * machine.lane_bytes;
+  const int64_t row_bytes = s.points() * s.tile_columns * channels * machine.lane_bytes;
+  const int64_t bytes = filter_bytes <= machine.l2_bytes ? machine.l2_bytes / 4 : 2 * machine.l2_bytes;
+  const int64_t rows = std::clamp<int64_t>(bytes / row_bytes, 1, s.tile_rows);
+  return static_cast<int>(ceil_divide(s.tile_rows, ceil_divide(s.tile_rows, rows)));
+}
+
+WinogradCpuParameters estimate_parameters(const KernelKey &key) {
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const WinogradShape s = winograd_shape(key);
+  WinogradCpuParameters p;
+  p.tile_rows_per_task = task_tile_rows(machine, s);
+  choose_register_tile(machine, s, p.tile_rows_per_task * s.tile_columns, &p);
+  const int64_t blocks = ceil_divide(s.result_channels, p.vectors * machine.lanes);
+  const int64_t tasks = s.batch * ceil_divide(s.tile_rows, p.tile_rows_per_task);
+  p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
+  return p;
+}
+
+}  // namespace
+
+WinogradShape winograd_shape(const KernelKey &key) {
+  const Conv2dProblem &p = *key.problem;
+  const int tile = key.operation.ends_with(kWinograd2) ? 2 : 4;
+  if (key.operation.starts_with(kBackwardInput)) {
+    return {tile,   p.out_channels, p.in_channels, ceil_divide(p.in_height, tile), ceil_divide(p.in_width, tile),
+            p.batch};
+  }
+  return {tile,   p.in_channels, p.out_channels, ceil_divide(p.out_height, tile), ceil_divide(p.out_width, tile),
+          p.batch};
+}
+
+WinogradCpuParameters winograd_cpu_parameters(const KernelKey &key) {
+  WinogradCpuParameters p = estimate_parameters(key);
+  std::optional<TunedRow> row = find_tuned_row(key);
+  if (!row) return p;
+  constexpr int kMost = 1 << 16;
+  row->read("vectors", 1, 16, &p.vectors);
+  row->read("tiles", 1, 64, &p.tiles);
+  row->read("unroll", 1, 16, &p.unroll);
+  row->read("tile_rows_per_task", 1, kMost, &p.tile_rows_per_task);
+  row->read("images_per_task", 1, kMost, &p.images_per_task);
+  row->read("blocks_per_task", 1, kMost, &p.blocks_per_task);
+  row->check_all_read();
+  return p;
+}
+
+}  // namespace halconv::schedules
