@@ -12,6 +12,7 @@ TARGETS ?= native
 THREADS ?= 1
 BATCH ?=
 LAYERS ?=
+ACCURACY ?= standard
 PEERS ?=
 PRECISION ?= 0.04
 SECONDS ?= 4
@@ -36,7 +37,7 @@ help:
 	@echo 'make test          builds every target and runs all tests, then those of the sanitizers'
 	@echo 'make bench         measures a suite: SUITE=default|resnet50|vgg16|mobilenet_v2|FILE, OPS="forward ...",'
 	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ..."|all,'
-	@echo '                   TABLES=FOLDER of tuned rows, OUT=FOLDER'
+	@echo '                   ACCURACY=strict|standard|fast, TABLES=FOLDER of tuned rows, OUT=FOLDER'
 	@echo 'make tune          searches schedules for a suite: SUITE=, TARGET=avx2, OPS=, BATCH=, BUDGET=30m, TABLE=FILE to improve;'
 	@echo '                   it can be stopped at any time, and goes on from there'
 	@echo 'make peers         fetches what make bench compares with: oneDNN, OpenBLAS; without it the bench says what is missing'
@@ -74,7 +75,7 @@ bench:
 	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_BATCH=$(BATCH)' '-DHALCONV_TUNED_TABLES=$(abspath $(TABLES))'
 	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench halconv_schedule_space
 	PYTHONPATH=bench $(BIN)/python -m halconv_bench --build $(bench_dir) --suite $(suite_file) --ops '$(OPS)' --targets '$(TARGETS)' \
-	  --threads '$(THREADS)' $(if $(BATCH),--batch $(BATCH)) --layers '$(LAYERS)' $(if $(PEERS),--peers '$(PEERS)') \
+	  --threads '$(THREADS)' $(if $(BATCH),--batch $(BATCH)) --layers '$(LAYERS)' --accuracy $(ACCURACY) $(if $(PEERS),--peers '$(PEERS)') \
 	  --precision $(PRECISION) --seconds $(SECONDS) --tables $(TABLES) --out $(OUT)
 
 tune:

@@ -30,9 +30,12 @@ const std::map<std::string, Operation> kOperationNames = {{"forward", Operation:
                                                           {"backward_input", Operation::kBackwardInput},
                                                           {"backward_filter", Operation::kBackwardFilter}};
 
+const std::map<std::string, Accuracy> kAccuracyNames = {
+    {"strict", Accuracy::kStrict}, {"standard", Accuracy::kStandard}, {"fast", Accuracy::kFast}};
+
 struct Options {
   std::vector<std::string> suites, operations = {"forward", "backward_input", "backward_filter"};
-  std::string target, layers;
+  std::string target, layers, accuracy = "standard";
   int threads = 1;
   int64_t batch = 0;
   std::vector<std::string> peers, libraries;
@@ -49,6 +52,8 @@ Options parse_options(CLI::App *app, int argc, char **argv) {
       ->check(CLI::IsMember({"forward", "backward_input", "backward_filter"}));
   app->add_option("--target", options.target, "CPU target")->required();
   app->add_option("--layers", options.layers, "Regular expression that the problems' names have to match");
+  app->add_option("--accuracy", options.accuracy, "What halconv is asked for: strict, standard or fast")
+      ->check(CLI::IsMember({"strict", "standard", "fast"}));
   app->add_option("--threads", options.threads, "Number of threads")->check(CLI::PositiveNumber);
   app->add_option("--batch", options.batch, "Batch size in place of the suite's")->check(CLI::PositiveNumber);
   app->add_option("--peers", options.peers, "Peers to compare with, of those that are built in; all")->expected(0, 9);
@@ -107,6 +112,7 @@ void print_context(const Options &options, const std::vector<Peer> &chosen, cons
   const CacheSizes caches = cache_sizes();
   print("context", {{"target", options.target},
                     {"threads", options.threads},
+                    {"accuracy", options.accuracy},
                     {"peers", names},
                     {"rows", rows},
                     {"bandwidths", levels},
@@ -125,7 +131,8 @@ bool measure_row(const SuiteEntry &entry, const std::string &operation, const st
   print("start", about);
   try {
     const Tensors tensors = make_integer_tensors(entry.problem, kOperationNames.at(operation));
-    const Case c{kOperationNames.at(operation), entry.problem, options.target, options.threads, &tensors};
+    const Case c{kOperationNames.at(operation),      entry.problem, options.target, options.threads, &tensors,
+                 kAccuracyNames.at(options.accuracy)};
     nlohmann::json row = to_json(c, entry, measure(c, chosen, bandwidths, options.effort));
     row["operation"] = operation;
     print("row", std::move(row));

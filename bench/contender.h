@@ -47,6 +47,7 @@ struct Case {
   std::string target;
   int threads;
   const Tensors *tensors;
+  Accuracy accuracy = Accuracy::kStandard;  ///< that halconv is asked for
 };
 
 inline int64_t result_elements(const Case &c) {

@@ -26,6 +26,7 @@ class HalconvContender : public Contender {
         output_{c.tensors->output.data(), output_shape(c.problem)},
         result_(result) {
     execution_.threads = c.threads;
+    execution_.accuracy = c.accuracy;
     execution_.kernel = kernel;
     execution_.filter_changes = filter_changes;
     if (!kernel) execution_.target = c.target;

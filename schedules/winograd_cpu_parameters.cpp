@@ -1,6 +1,7 @@
 #include "winograd_cpu_parameters.h"
 
 #include <algorithm>
+#include <string>
 
 #include "ceil_divide.h"
 #include "cpu_machine.h"
@@ -56,15 +57,22 @@ int task_tile_rows(const CpuMachine &machine, const WinogradShape &s) {
   return static_cast<int>(ceil_divide(s.tile_rows, ceil_divide(s.tile_rows, rows)));
 }
 
+/// Blocks of the result's channels. Tasks hold whole blocks of the packed filter, as many each: a task that overhangs
+/// would read behind the last.
+int64_t result_blocks(const KernelKey &key, const WinogradCpuParameters &p) {
+  return ceil_divide(winograd_shape(key).result_channels, p.vectors * key.lanes());
+}
+
 WinogradCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const WinogradShape s = winograd_shape(key);
   WinogradCpuParameters p;
   p.tile_rows_per_task = task_tile_rows(machine, s);
   choose_register_tile(machine, s, p.tile_rows_per_task * s.tile_columns, &p);
-  const int64_t blocks = ceil_divide(s.result_channels, p.vectors * machine.lanes);
+  const int64_t blocks = result_blocks(key, p);
   const int64_t tasks = s.batch * ceil_divide(s.tile_rows, p.tile_rows_per_task);
   p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
+  while (blocks % p.blocks_per_task != 0) --p.blocks_per_task;
   return p;
 }
 
@@ -93,6 +101,10 @@ WinogradCpuParameters winograd_cpu_parameters(const KernelKey &key) {
   row->read("images_per_task", 1, kMost, &p.images_per_task);
   row->read("blocks_per_task", 1, kMost, &p.blocks_per_task);
   row->check_all_read();
+  if (const int64_t blocks = result_blocks(key, p); blocks % p.blocks_per_task != 0) {
+    row->fail("blocks_per_task is " + std::to_string(p.blocks_per_task) + ", expected a divisor of " +
+              std::to_string(blocks) + ", the blocks of the result's channels");
+  }
   return p;
 }
 

@@ -46,4 +46,8 @@ expect_failure("${row} width=wide" "${tuned}" "table.txt:1: \"width=wide\", expe
 expect_failure("${row} width=2 width=3" "${tuned}" "table.txt:1: \"width\" is given twice")
 expect_failure("${row} width=2\n${row} width=3" "${tuned}" "table.txt:2: a second row for conv2d_forward")
 expect_failure("${row} speed=3" "${tuned}" "table.txt:1: unknown \"speed\", expected one of ")
+expect_failure("conv2d_forward_winograd2 g1mb1_ic16oc80_ih8oh8kh3sh1ph1 vectors=4 blocks_per_task=3"
+  "problem=mb1ic16oc80ih8kh3ph1;table=table.txt"
+  "table.txt:1: blocks_per_task is 3, expected a divisor of 5, the blocks of the result's channels"
+  conv2d_forward_winograd2)
 expect_failure("${row} width=900" "${tuned}" "table.txt:1: width is 900, expected 1 to ")

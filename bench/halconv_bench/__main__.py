@@ -27,6 +27,8 @@ def parse_arguments():
     parser.add_argument("--targets", type=words, default=["native"], help="CPU targets; native: this machine's best")
     parser.add_argument("--threads", type=numbers, default=[1], help="numbers of threads, e.g. 1,2")
     parser.add_argument("--batch", type=int, help="batch size in place of the suite's")
+    accuracies = ["strict", "standard", "fast"]
+    parser.add_argument("--accuracy", choices=accuracies, default="standard", help="what halconv is asked for")
     parser.add_argument("--layers", default="", help="regular expression that the problems' names have to match")
     usual = [name for name in PEERS if name not in AUTOSCHEDULERS]
     peers_help = f"some of {', '.join(PEERS)}, or all; default: all but the autoschedulers, which compile for minutes"
@@ -52,6 +54,7 @@ class Bench:
             arguments.suite,
             arguments.ops,
             arguments.batch,
+            arguments.accuracy,
             arguments.layers,
             arguments.peers,
             arguments.precision,

@@ -93,6 +93,7 @@ def document(rows, context, bandwidths):
             "load_avg": list(os.getloadavg()),
             "library_build_type": "release",
             "cpu_model": cpu_model(),
+            "accuracy": context["accuracy"],
             "eviction_bytes": context["eviction_bytes"],
             "bandwidths": bandwidths,
         },

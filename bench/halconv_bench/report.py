@@ -33,7 +33,8 @@ def grouped(entries, *keys):
 
 def overview(document):
     context = document["context"]
-    return figures.overview(document["benchmarks"], f"{context['cpu_model']}, {context['date'][:10]}: geometric means")
+    title = f"{context['cpu_model']}, {context['date'][:10]}, accuracy {context['accuracy']}: geometric means"
+    return figures.overview(document["benchmarks"], title)
 
 
 def render(document):

@@ -18,6 +18,7 @@ class Request:
     suites: list
     operations: list
     batch: int | None
+    accuracy: str
     layers: str
     peers: list
     precision: float
@@ -56,7 +57,7 @@ def schedules(build, kernels, tables):
 
 def command_line(request, target, threads):
     options = ["--suite", *request.suites, "--ops", *request.operations, "--target", target, "--threads", threads]
-    options += ["--precision", request.precision, "--seconds", request.seconds]
+    options += ["--accuracy", request.accuracy, "--precision", request.precision, "--seconds", request.seconds]
     if request.layers:
         options += ["--layers", request.layers]
     if request.batch:

@@ -69,11 +69,8 @@ constexpr WinogradThreshold kWinogradThresholds[] = {
     {kBackwardFilter, kWinograd2, 196, 196}, {kBackwardFilter, kWinograd4, 196, 196},
 };
 
-/// Whether the largest error is no larger than that of a loop that sums in sequence. The filter's gradient sums over so
-/// many tiles, and so few products of each, that 2x2 pixels a tile miss that by some percent.
-bool is_standard(const KernelName &kernel) {
-  return kernel.algorithm == kWinograd2 && kernel.operation != kBackwardFilter;
-}
+/// Whether the largest error is no larger than that of a loop that sums in sequence.
+bool is_standard(const KernelName &kernel) { return kernel.algorithm == kWinograd2; }
 
 /// Why a kernel by Winograd's algorithm is not the one to take; empty if it is.
 std::string winograd_objection(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {

@@ -23,7 +23,7 @@ def test_rows_are_named_as_kernels_and_have_google_benchmarks_fields(build, tmp_
     process = run(build, tmp_path, "--layers", "^3x3", "--threads", "1,2")
     assert process.returncode == 0, process.stdout + process.stderr
     document = json.loads((tmp_path / "bench.json").read_text())
-    assert {"date", "num_cpus", "caches", "library_build_type", "cpu_model"} <= document["context"].keys()
+    assert {"date", "num_cpus", "caches", "library_build_type", "cpu_model", "accuracy"} <= document["context"].keys()
     rows = document["benchmarks"]
     assert len(rows) == 2 * 3 * 2  # problems, operations, threads
     assert len({row["name"] for row in rows}) == len(rows)

@@ -116,16 +116,17 @@ typedef struct halconv_thread_pool {
 
 /// Which algorithms may compute the result. Dtypes besides float32 have the direct sum alone.
 typedef enum halconv_accuracy {
-  /// The direct sum, or in HALCONV_FORWARD and HALCONV_BACKWARD_INPUT Winograd's algorithm on tiles of 2x2 pixels where
-  /// that is faster. Integers whose direct sums are exact with a few bits to spare stay exact; the largest error of a
-  /// tensor is no larger than that of a loop that sums in sequence. An error is relative to the largest elements of the
-  /// operands, as README.md's section on accuracy states it; Inf and NaN spread over their tile.
+  /// The direct sum, or Winograd's algorithm on tiles of 2x2 pixels where that is faster. Integers whose direct sums
+  /// are
+  /// exact with a few bits to spare stay exact; the largest error of a tensor is no larger than that of a loop that
+  /// sums
+  /// in sequence. An error is relative to the largest elements of the operands, as README.md's section on accuracy
+  /// states it; Inf and NaN spread over their tile, in the filter's gradient over all of it.
   HALCONV_ACCURACY_STANDARD = 0,
   /// The direct sum alone: each element is within gamma_n of the sum of the absolute values of its n products, Inf and
   /// NaN are where the products have them.
   HALCONV_ACCURACY_STRICT = 1,
-  /// Also Winograd's algorithm on tiles of 4x4 pixels, and on both in HALCONV_BACKWARD_FILTER, with larger errors,
-  /// integers' included.
+  /// Also Winograd's algorithm on tiles of 4x4 pixels, with larger errors, integers' included.
   HALCONV_ACCURACY_FAST = 2
 } halconv_accuracy;
 
