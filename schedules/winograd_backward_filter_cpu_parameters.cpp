@@ -11,7 +11,7 @@ namespace halconv::schedules {
 namespace {
 
 /// Enough tasks that a few threads end at about the same time.
-constexpr int64_t kTasks = 8;
+constexpr int64_t kTasks = 4;
 
 /// Cycles for one tile and all channels. What overhangs is computed too.
 double cycles(const CpuMachine &machine, const Conv2dProblem &problem, const WinogradBackwardFilterCpuParameters &p) {
@@ -21,6 +21,31 @@ double cycles(const CpuMachine &machine, const Conv2dProblem &problem, const Win
   const double step = std::max(busy, loads / machine.loads_per_cycle) * (1 + 0.05 * loads / multiply_adds);
   return step * static_cast<double>(ceil_divide(problem.out_channels, p.vectors * machine.lanes) *
                                     ceil_divide(problem.in_channels, p.channels));
+}
+
+/// A task's part of the filter: as square as can be, as a task reads all tiles of its channels on both sides, and those
+/// of a large image come from L3. Its products take a quarter of L2.
+void choose_task(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
+                 WinogradBackwardFilterCpuParameters *best) {
+  const int64_t block = best->vectors * machine.lanes, points = (tile + 2) * (tile + 2);
+  const int64_t blocks = ceil_divide(problem.out_channels, block);
+  const int64_t c_tiles = ceil_divide(problem.in_channels, best->channels);
+  const int64_t most = machine.l2_bytes / 4 / (points * machine.lane_bytes);  // products
+  const int64_t tasks = std::min(kTasks, blocks * c_tiles);
+  int64_t least = 0;
+  for (int64_t k = 1; k <= blocks; ++k) {
+    for (int64_t c = 1; c <= c_tiles; ++c) {
+      const bool is_small = k == 1 && c == 1;
+      if (!is_small && k * block * c * best->channels > most) break;
+      const int64_t count = ceil_divide(blocks, k) * ceil_divide(c_tiles, c);
+      if (!is_small && count < tasks) break;
+      const int64_t reads = count * (k * block + c * best->channels);
+      if (least != 0 && reads >= least) continue;
+      least = reads;
+      best->blocks_per_task = static_cast<int>(k);
+      best->channels_per_task = static_cast<int>(c) * best->channels;
+    }
+  }
 }
 
 WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
@@ -37,13 +62,7 @@ WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
       }
     }
   }
-  // A task's products take an eighth of L2, which also holds the tiles they are made of.
-  const int size = (key.operation.ends_with(kWinograd2) ? 2 : 4) + 2;
-  const int64_t channel_bytes = size * size * best.vectors * machine.lanes * machine.lane_bytes;
-  const int64_t blocks = ceil_divide(problem.out_channels, best.vectors * machine.lanes);
-  const int64_t splits = ceil_divide(kTasks, blocks);
-  const int64_t channels = std::min(machine.l2_bytes / 8 / channel_bytes, ceil_divide(problem.in_channels, splits));
-  best.channels_per_task = static_cast<int>(std::max<int64_t>(1, channels / best.channels)) * best.channels;
+  choose_task(machine, problem, key.operation.ends_with(kWinograd2) ? 2 : 4, &best);
   return best;
 }
 
