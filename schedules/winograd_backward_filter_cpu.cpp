@@ -1,8 +1,7 @@
 #include "winograd_backward_filter_cpu.h"
 
-#include <algorithm>
+#include <utility>
 
-#include "ceil_divide.h"
 #include "transformed_tiles_cpu.h"
 #include "winograd_backward_filter_cpu_parameters.h"
 
@@ -13,6 +12,7 @@ using generators::TransformedTiles;
 using generators::WinogradFilterGradient;
 using Halide::Func;
 using Halide::RVar;
+using Halide::Stage;
 using Halide::TailStrategy;
 using Halide::Var;
 
@@ -20,6 +20,14 @@ struct Loops {
   Var k_task{"k_task"}, c_task{"c_task"}, task{"task"}, block{"block"}, vector{"vector"}, lane{"lane"};
   Var c_tile{"c_tile"}, c{"c_in_tile"}, tile_task{"tile_task"};
 };
+
+void schedule_padded(Func padded, int lanes) {
+  padded.compute_root()
+      .vectorize(padded.args()[0], lanes, TailStrategy::GuardWithIf)
+      .parallel(padded.args()[2])
+      .parallel(padded.args()[3])
+      .parallel(padded.args()[4]);
+}
 
 /// All transformed tiles of an image, one matrix of tiles x channels after another.
 void schedule_tiles(const TransformedTiles &tiles, int64_t channels, int lanes, Func padded) {
@@ -33,19 +41,7 @@ void schedule_tiles(const TransformedTiles &tiles, int64_t channels, int lanes, 
       .parallel(loops.tile_task)
       .parallel(d[4])
       .parallel(d[5]);
-  padded.compute_root()
-      .vectorize(padded.args()[0], lanes, TailStrategy::GuardWithIf)
-      .parallel(padded.args()[2])
-      .parallel(padded.args()[3])
-      .parallel(padded.args()[4]);
-}
-
-/// Tiles that are added one after another: at most 64, and at most half of an image's. A single sum of them all errs up
-/// to 4 % more than the direct sum in sequence does, blocks always less; their overhead is that of a register tile per
-/// block.
-int tiles_in_sequence(int64_t tiles) {
-  const int64_t blocks = std::min(tiles, std::max<int64_t>(2, ceil_divide(tiles, 64)));
-  return static_cast<int>(ceil_divide(tiles, blocks));
+  schedule_padded(padded, lanes);
 }
 
 /// vectors x channels accumulators.
@@ -60,26 +56,30 @@ void schedule_accumulators(const WinogradBackwardFilterCpuParameters &p, int lan
       .unroll(c);
 }
 
-/// The sum over all tiles of all images, as a sum of blocks of tiles that are summed on their own: what rounds off
-/// grows with the longest sum.
-void schedule_sum(const WinogradBackwardFilterCpuParameters &p, int lanes, const WinogradFilterGradient &gradient) {
+/// A register tile's loops within a stage that has more channels on both sides.
+void split_register_tiles(const WinogradBackwardFilterCpuParameters &p, int lanes, Stage stage, const Var &k,
+                          const Var &c) {
+  const Loops loops;
+  stage.split(k, loops.block, k, p.vectors * lanes, TailStrategy::RoundUp)
+      .split(k, loops.vector, loops.lane, lanes)
+      .split(c, loops.c_tile, loops.c, p.channels, TailStrategy::RoundUp)
+      .vectorize(loops.lane)
+      .unroll(loops.vector)
+      .unroll(loops.c);
+}
+
+/// The sums of blocks of tiles, each in registers: what rounds off grows with the longest sum. Returns them and the
+/// loop over blocks of the sum's update.
+std::pair<Func, RVar> schedule_block_sums(const WinogradBackwardFilterCpuParameters &p, int lanes,
+                                          const WinogradFilterGradient &gradient) {
   Func sum = gradient.sum;
   const RVar block("tile_block"), tile("tile"), image = gradient.tiles.y;
   const Var partial_block("partial_block"), partial_image("partial_image");
   const Loops loops;
-  const int64_t tiles = *Halide::Internal::as_const_int(gradient.tiles.x.extent());
-  sum.update().split(gradient.tiles.x, block, tile, tiles_in_sequence(tiles), TailStrategy::GuardWithIf);
+  sum.update().split(gradient.tiles.x, block, tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
   Func block_sum = sum.update().rfactor({{block, partial_block}, {image, partial_image}});
-  schedule_accumulators(p, lanes, sum);
-  const Var k = sum.args()[0], c = sum.args()[1];
-  sum.update()
-      .split(k, loops.vector, loops.lane, lanes)
-      .reorder(loops.lane, loops.vector, c, block, image)
-      .vectorize(loops.lane)
-      .unroll(loops.vector)
-      .unroll(c);
-  block_sum.compute_at(sum, block);
   schedule_accumulators(p, lanes, block_sum);
+  const Var k = block_sum.args()[0], c = block_sum.args()[1];
   block_sum.update()
       .split(k, loops.vector, loops.lane, lanes)
       .reorder(loops.lane, loops.vector, c, tile)
@@ -87,21 +87,59 @@ void schedule_sum(const WinogradBackwardFilterCpuParameters &p, int lanes, const
       .unroll(loops.vector)
       .unroll(c);
   if (p.unroll > 1) block_sum.update().unroll(tile, p.unroll);
+  return {block_sum, block};
 }
 
-/// The matrices of products for a task's part of the filter, which stay in L1 or L2: those of the whole filter, 37 MB
-/// for 512 x 512 channels, are never stored.
-void schedule_products(const WinogradBackwardFilterCpuParameters &p, int lanes, Func products) {
-  const std::vector<Var> d = products.args();  // k, c, j, i, g
+/// All tiles of all images in memory, read by every task; the sum of a register tile of the filter stays in registers.
+/// The matrices of products for a task's part of the filter stay in L1 or L2: those of the whole filter, 37 MB for 512
+/// x 512 channels, are never stored.
+void schedule_stored_tiles(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
+                           const WinogradFilterGradient &gradient, const Halide::LoopLevel &task) {
+  const int lanes = key.lanes();
   const Loops loops;
-  products.reorder_storage(d[0], d[2], d[3], d[1], d[4]);
-  products.split(d[0], loops.block, d[0], p.vectors * lanes, TailStrategy::RoundUp)
-      .split(d[0], loops.vector, loops.lane, lanes)
-      .split(d[1], loops.c_tile, loops.c, p.channels, TailStrategy::RoundUp)
-      .reorder({loops.lane, loops.vector, loops.c, loops.c_tile, loops.block, d[2], d[3], d[4]})
+  Func sum = gradient.sum, products = sum.in(gradient.result_rows);
+  const std::vector<Var> d = products.args();  // k, c, j, i, g
+  products.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
+  split_register_tiles(p, lanes, products, d[0], d[1]);
+  products.reorder({loops.lane, loops.vector, loops.c, loops.c_tile, loops.block, d[2], d[3], d[4]});
+  const auto [block_sum, block] = schedule_block_sums(p, lanes, gradient);
+  sum.compute_at(products, loops.c_tile);
+  schedule_accumulators(p, lanes, sum);
+  const Var k = sum.args()[0], c = sum.args()[1];
+  sum.update()
+      .split(k, loops.vector, loops.lane, lanes)
+      .reorder(loops.lane, loops.vector, c, block, gradient.tiles.y)
       .vectorize(loops.lane)
       .unroll(loops.vector)
-      .unroll(loops.c);
+      .unroll(c);
+  Func(block_sum).compute_at(sum, block);
+  schedule_tiles(gradient.image, key.problem->in_channels, lanes, gradient.src_padded);
+  schedule_tiles(gradient.gradient, key.problem->out_channels, lanes, gradient.d_dst_padded);
+}
+
+/// A block of tiles after the other goes through L2, where the sums of a task's whole part of the filter stay: tiles of
+/// a large image with few channels, which would come from L3 once for every task.
+void schedule_streamed_tiles(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
+                             const WinogradFilterGradient &gradient, const Halide::LoopLevel &task) {
+  const int lanes = key.lanes();
+  const Loops loops;
+  Func sum = gradient.sum;
+  const std::vector<Var> d = sum.args();  // k, c, j, i, g
+  const auto [block_sum, block] = schedule_block_sums(p, lanes, gradient);
+  sum.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
+  sum.vectorize(d[0], lanes, TailStrategy::RoundUp);
+  split_register_tiles(p, lanes, sum.update(), d[0], d[1]);
+  sum.update().reorder(
+      {loops.lane, loops.vector, loops.c, loops.c_tile, loops.block, d[2], d[3], d[4], block, gradient.tiles.y});
+  Func(block_sum).compute_at(sum, loops.c_tile);
+  for (const TransformedTiles &tiles : {gradient.image, gradient.gradient}) {
+    Func image = tiles.transformed;
+    const std::vector<Var> e = image.args();  // channel, j, i, tile, n, g
+    image.compute_at(sum, block).reorder_storage(e[0], e[3], e[4], e[1], e[2], e[5]);
+    schedule_transformed_image(tiles, 0, lanes);
+  }
+  schedule_padded(gradient.src_padded, lanes);
+  schedule_padded(gradient.d_dst_padded, lanes);
 }
 
 }  // namespace
@@ -127,14 +165,12 @@ void schedule_winograd_backward_filter_cpu(const KernelKey &key, Func result, co
   rows.compute_at(result, loops.vector);
   schedule_in_registers(rows, rows.args()[0], lanes, {rows.args()[2], 3}, {rows.args()[3], gradient.image.size});
 
-  Func products = Func(gradient.sum).in(rows);
-  products.compute_at(result, loops.task);
-  schedule_products(p, lanes, products);
-  Func(gradient.sum).compute_at(products, loops.c_tile);
-  schedule_sum(p, lanes, gradient);
-
-  schedule_tiles(gradient.image, key.problem->in_channels, lanes, gradient.src_padded);
-  schedule_tiles(gradient.gradient, key.problem->out_channels, lanes, gradient.d_dst_padded);
+  const Halide::LoopLevel task(result, loops.task);
+  if (p.streams_tiles) {
+    schedule_streamed_tiles(key, p, gradient, task);
+  } else {
+    schedule_stored_tiles(key, p, gradient, task);
+  }
 }
 
 }  // namespace halconv::schedules

@@ -48,6 +48,24 @@ void choose_task(const CpuMachine &machine, const Conv2dProblem &problem, int ti
   }
 }
 
+/// At most 64 tiles in sequence, and at most half of an image's: a single sum of them all errs up to 4 % more than the
+/// direct sum in sequence does, sums of blocks less.
+void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
+                  WinogradBackwardFilterCpuParameters *best) {
+  const int64_t tiles = ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
+  const int64_t point_bytes = (tile + 2) * (tile + 2) * machine.lane_bytes;
+  const int64_t channels = problem.in_channels + problem.out_channels;
+  best->streams_tiles = problem.batch * tiles * channels * point_bytes > machine.l2_bytes &&
+                        problem.in_channels * problem.out_channels * point_bytes <= machine.l2_bytes;
+  int64_t most = 64;
+  if (best->streams_tiles != 0) {
+    const int64_t task_channels = best->channels_per_task + best->blocks_per_task * best->vectors * machine.lanes;
+    most = std::clamp<int64_t>(machine.l2_bytes / 4 / (task_channels * point_bytes), 8, 64);
+  }
+  const int64_t blocks = std::min(tiles, std::max<int64_t>(2, ceil_divide(tiles, most)));
+  best->tiles_in_sequence = static_cast<int>(ceil_divide(tiles, blocks));
+}
+
 WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem &problem = *key.problem;
@@ -62,7 +80,9 @@ WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
       }
     }
   }
-  choose_task(machine, problem, key.operation.ends_with(kWinograd2) ? 2 : 4, &best);
+  const int tile = key.operation.ends_with(kWinograd2) ? 2 : 4;
+  choose_task(machine, problem, tile, &best);
+  choose_tiles(machine, problem, tile, &best);
   return best;
 }
 
@@ -77,6 +97,8 @@ WinogradBackwardFilterCpuParameters winograd_backward_filter_cpu_parameters(cons
   row->read("unroll", 1, 32, &p.unroll);
   row->read("blocks_per_task", 1, 1 << 16, &p.blocks_per_task);
   row->read("channels_per_task", 1, 1 << 16, &p.channels_per_task);
+  row->read("tiles_in_sequence", 1, 64, &p.tiles_in_sequence);
+  row->read("streams_tiles", 0, 1, &p.streams_tiles);
   row->check_all_read();
   return p;
 }

@@ -11,6 +11,8 @@ struct WinogradBackwardFilterCpuParameters {
   int unroll = 1;                 ///< tiles summed per iteration of the innermost loop
   int blocks_per_task = 1;        ///< blocks of `vectors` output channels in a task
   int channels_per_task = 1;      ///< input channels in a task
+  int tiles_in_sequence = 1;      ///< tiles that are added one after another; then their sum is added to others
+  int streams_tiles = 0;  ///< 1: a task transforms tiles and adds them block by block; 0: all are transformed first
 };
 
 /// The tuned row where there is one, else the heuristic's choice.
