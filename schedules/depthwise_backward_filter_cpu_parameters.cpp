@@ -4,6 +4,8 @@
 
 #include "ceil_divide.h"
 #include "cpu_machine.h"
+#include "number_choices.h"
+#include "splits.h"
 #include "tuned_table.h"
 
 namespace halconv::schedules {
@@ -60,7 +62,41 @@ DepthwiseBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   return t;
 }
 
+ScheduleNumbers numbers_of(const DepthwiseBackwardFilterCpuParameters &p) {
+  return {{"vectors", p.vectors},
+          {"multiplier", p.multiplier},
+          {"columns", p.columns},
+          {"filter_rows", p.filter_rows},
+          {"unroll", p.unroll},
+          {"rows_per_task", p.rows_per_task},
+          {"blocks_per_task", p.blocks_per_task}};
+}
+
 }  // namespace
+
+std::vector<ScheduleNumbers> depthwise_backward_filter_cpu_space(const KernelKey &key) {
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const DepthwiseBackwardFilterCpuParameters heuristic = estimate_parameters(key);
+  const Conv2dProblem &problem = *key.problem;
+  std::vector<int64_t> rows = halved_splits(problem.out_height, 1);
+  rows.push_back(0);
+  std::vector<ScheduleNumbers> space;
+  DepthwiseBackwardFilterCpuParameters p = heuristic;
+  for (p.vectors = 1; p.vectors <= 4 && p.vectors * p.lanes <= problem.groups; ++p.vectors) {
+    choose_taps(machine, problem, &p);
+    const int64_t blocks = ceil_divide(problem.groups, p.vectors * p.lanes);
+    const std::vector<ScheduleNumbers> choices = combinations({{"vectors", {p.vectors}},
+                                                               {"multiplier", {p.multiplier}},
+                                                               {"columns", {p.columns}},
+                                                               {"filter_rows", {p.filter_rows}},
+                                                               {"unroll", divisors(problem.out_width, 14)},
+                                                               {"rows_per_task", rows},
+                                                               {"blocks_per_task", halved_splits(blocks, 1)}});
+    space.insert(space.end(), choices.begin(), choices.end());
+  }
+  sort_by_difference(numbers_of(heuristic), &space);
+  return space;
+}
 
 DepthwiseBackwardFilterCpuParameters depthwise_backward_filter_cpu_parameters(const KernelKey &key) {
   DepthwiseBackwardFilterCpuParameters p = estimate_parameters(key);

@@ -19,6 +19,9 @@ struct DepthwiseBackwardFilterCpuParameters {
 /// The tuned row where there is one, else the heuristic's choice.
 DepthwiseBackwardFilterCpuParameters depthwise_backward_filter_cpu_parameters(const KernelKey &key);
 
+/// Numbers for the tuner to try, those nearest the heuristic's first.
+std::vector<ScheduleNumbers> depthwise_backward_filter_cpu_space(const KernelKey &key);
+
 }  // namespace halconv::schedules
 
 #endif  // HALCONV_SCHEDULES_DEPTHWISE_BACKWARD_FILTER_CPU_PARAMETERS_H_

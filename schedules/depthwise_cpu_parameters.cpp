@@ -5,6 +5,8 @@
 #include "ceil_divide.h"
 #include "cpu_machine.h"
 #include "halconv/kernel_name.h"
+#include "number_choices.h"
+#include "splits.h"
 #include "tuned_table.h"
 
 namespace halconv::schedules {
@@ -92,7 +94,52 @@ DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
   return p;
 }
 
+ScheduleNumbers numbers_of(const DepthwiseCpuParameters &p) {
+  return {{"vectors", p.vectors},
+          {"width", p.width},
+          {"height", p.height},
+          {"channel_loop", static_cast<int>(p.channel_loop)},
+          {"rows_per_task", p.rows_per_task},
+          {"blocks_per_task", p.blocks_per_task}};
+}
+
+/// Extents of a tile along an axis: the whole, and those of which least is computed twice.
+std::vector<int64_t> tile_extents(int64_t extent, int64_t stride) {
+  std::vector<int64_t> extents;
+  for (int64_t steps = 1; steps <= 14; ++steps) {
+    const int64_t tile = tile_extent(extent, stride, steps * stride);
+    if (std::find(extents.begin(), extents.end(), tile) == extents.end()) extents.push_back(tile);
+  }
+  return extents;
+}
+
 }  // namespace
+
+std::vector<ScheduleNumbers> depthwise_cpu_space(const KernelKey &key) {
+  const DepthwiseCpuParameters heuristic = estimate_parameters(key);
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const ResultShape shape = result_shape(key);
+  std::vector<ScheduleNumbers> space;
+  for (int64_t vectors = 1; vectors <= 2 && vectors * heuristic.lanes <= channels(key, heuristic); ++vectors) {
+    const int64_t blocks = ceil_divide(channels(key, heuristic), vectors * heuristic.lanes);
+    for (const int64_t width : tile_extents(shape.columns, shape.stride)) {
+      for (const int64_t height : tile_extents(shape.rows, shape.stride)) {
+        // Twice the registers: the sums of a tile that spill are few, and neighbours share what they read.
+        if (vectors * width * height > 2 * machine.registers) continue;
+        const std::vector<ScheduleNumbers> tasks = combinations({{"vectors", {vectors}},
+                                                                 {"width", {width}},
+                                                                 {"height", {height}},
+                                                                 {"channel_loop", {0, 1, 2}},
+                                                                 {"rows_per_task", halved_splits(shape.rows, height)},
+                                                                 {"blocks_per_task", halved_splits(blocks, 1)}});
+        space.insert(space.end(), tasks.begin(), tasks.end());
+      }
+    }
+  }
+  std::erase_if(space, [&](const ScheduleNumbers &numbers) { return numbers[4].second > shape.rows; });
+  sort_by_difference(numbers_of(heuristic), &space);
+  return space;
+}
 
 bool is_forward(const KernelKey &key) { return key.operation.starts_with(kForward); }
 

@@ -25,6 +25,9 @@ bool is_forward(const KernelKey &key);
 /// The tuned row where there is one, else the heuristic's choice.
 DepthwiseCpuParameters depthwise_cpu_parameters(const KernelKey &key);
 
+/// Numbers for the tuner to try, those nearest the heuristic's first.
+std::vector<ScheduleNumbers> depthwise_cpu_space(const KernelKey &key);
+
 }  // namespace halconv::schedules
 
 #endif  // HALCONV_SCHEDULES_DEPTHWISE_CPU_PARAMETERS_H_

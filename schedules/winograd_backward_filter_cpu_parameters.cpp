@@ -5,6 +5,8 @@
 #include "ceil_divide.h"
 #include "cpu_machine.h"
 #include "halconv/winograd.h"
+#include "number_choices.h"
+#include "splits.h"
 #include "tuned_table.h"
 
 namespace halconv::schedules {
@@ -66,27 +68,67 @@ void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int t
   best->tiles_in_sequence = static_cast<int>(ceil_divide(tiles, blocks));
 }
 
-WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
-  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
-  const Conv2dProblem &problem = *key.problem;
-  WinogradBackwardFilterCpuParameters best, p;
-  double least = 0;
+/// Register tiles, those of the least cycles first.
+std::vector<WinogradBackwardFilterCpuParameters> register_tiles(const CpuMachine &machine,
+                                                                const Conv2dProblem &problem) {
+  std::vector<std::pair<double, WinogradBackwardFilterCpuParameters>> timed;
+  WinogradBackwardFilterCpuParameters p;
   for (p.vectors = 1; p.vectors <= 4; ++p.vectors) {
     for (p.channels = 1; p.vectors * p.channels + p.vectors + 1 <= machine.registers; ++p.channels) {
-      const double time = cycles(machine, problem, p);
-      if (least == 0 || time < 0.999 * least) {
-        least = time;
-        best = p;
-      }
+      timed.emplace_back(cycles(machine, problem, p), p);
     }
   }
-  const int tile = key.operation.ends_with(kWinograd2) ? 2 : 4;
-  choose_task(machine, problem, tile, &best);
-  choose_tiles(machine, problem, tile, &best);
+  std::stable_sort(timed.begin(), timed.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::vector<WinogradBackwardFilterCpuParameters> sorted;
+  for (const auto &[time, tile] : timed) sorted.push_back(tile);
+  return sorted;
+}
+
+int tile_of(const KernelKey &key) { return key.operation.ends_with(kWinograd2) ? 2 : 4; }
+
+WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  WinogradBackwardFilterCpuParameters best = register_tiles(machine, *key.problem).front();
+  choose_task(machine, *key.problem, tile_of(key), &best);
+  choose_tiles(machine, *key.problem, tile_of(key), &best);
   return best;
 }
 
+ScheduleNumbers numbers_of(const WinogradBackwardFilterCpuParameters &p) {
+  return {{"vectors", p.vectors},
+          {"channels", p.channels},
+          {"unroll", p.unroll},
+          {"blocks_per_task", p.blocks_per_task},
+          {"channels_per_task", p.channels_per_task},
+          {"tiles_in_sequence", p.tiles_in_sequence},
+          {"streams_tiles", p.streams_tiles}};
+}
+
 }  // namespace
+
+std::vector<ScheduleNumbers> winograd_backward_filter_cpu_space(const KernelKey &key) {
+  constexpr size_t kRegisterTiles = 8;
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const Conv2dProblem &problem = *key.problem;
+  const WinogradBackwardFilterCpuParameters heuristic = estimate_parameters(key);
+  std::vector<WinogradBackwardFilterCpuParameters> tiles = register_tiles(machine, problem);
+  tiles.resize(std::min(tiles.size(), kRegisterTiles));
+  std::vector<ScheduleNumbers> space;
+  for (const WinogradBackwardFilterCpuParameters &tile : tiles) {
+    const int64_t blocks = ceil_divide(problem.out_channels, tile.vectors * machine.lanes);
+    const std::vector<ScheduleNumbers> choices =
+        combinations({{"vectors", {tile.vectors}},
+                      {"channels", {tile.channels}},
+                      {"unroll", {1, 2}},
+                      {"blocks_per_task", halved_splits(blocks, 1)},
+                      {"channels_per_task", halved_splits(problem.in_channels, tile.channels)},
+                      {"tiles_in_sequence", {heuristic.tiles_in_sequence, ceil_divide(heuristic.tiles_in_sequence, 2)}},
+                      {"streams_tiles", {0, 1}}});
+    space.insert(space.end(), choices.begin(), choices.end());
+  }
+  sort_by_difference(numbers_of(heuristic), &space);
+  return space;
+}
 
 WinogradBackwardFilterCpuParameters winograd_backward_filter_cpu_parameters(const KernelKey &key) {
   WinogradBackwardFilterCpuParameters p = estimate_parameters(key);

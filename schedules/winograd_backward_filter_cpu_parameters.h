@@ -18,6 +18,9 @@ struct WinogradBackwardFilterCpuParameters {
 /// The tuned row where there is one, else the heuristic's choice.
 WinogradBackwardFilterCpuParameters winograd_backward_filter_cpu_parameters(const KernelKey &key);
 
+/// Numbers for the tuner to try, those nearest the heuristic's first.
+std::vector<ScheduleNumbers> winograd_backward_filter_cpu_space(const KernelKey &key);
+
 }  // namespace halconv::schedules
 
 #endif  // HALCONV_SCHEDULES_WINOGRAD_BACKWARD_FILTER_CPU_PARAMETERS_H_

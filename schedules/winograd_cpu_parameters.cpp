@@ -7,6 +7,8 @@
 #include "cpu_machine.h"
 #include "halconv/kernel_name.h"
 #include "halconv/winograd.h"
+#include "number_choices.h"
+#include "splits.h"
 #include "tuned_table.h"
 
 namespace halconv::schedules {
@@ -30,19 +32,19 @@ double cycles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles, 
          static_cast<double>(ceil_divide(s.result_channels, p.vectors * machine.lanes) * ceil_divide(tiles, p.tiles));
 }
 
-void choose_register_tile(const CpuMachine &machine, const WinogradShape &s, int64_t tiles,
-                          WinogradCpuParameters *best) {
-  double least = 0;
-  WinogradCpuParameters p = *best;
+/// Register tiles for tasks of `tiles` tiles, those of the least cycles first.
+std::vector<WinogradCpuParameters> register_tiles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles) {
+  std::vector<std::pair<double, WinogradCpuParameters>> timed;
+  WinogradCpuParameters p;
   for (p.vectors = 1; p.vectors <= 4; ++p.vectors) {
     for (p.tiles = 1; p.vectors * p.tiles + p.vectors + 1 <= machine.registers && p.tiles <= tiles; ++p.tiles) {
-      const double time = cycles(machine, s, tiles, p);
-      if (least == 0 || time < 0.999 * least) {
-        least = time;
-        *best = p;
-      }
+      timed.emplace_back(cycles(machine, s, tiles, p), p);
     }
   }
+  std::stable_sort(timed.begin(), timed.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::vector<WinogradCpuParameters> sorted;
+  for (const auto &[time, tile] : timed) sorted.push_back(tile);
+  return sorted;
 }
 
 /// Rows of tiles, evened out over the image. The transformed filter is read once for every task: while it stays in L2,
@@ -66,14 +68,23 @@ int64_t result_blocks(const KernelKey &key, const WinogradCpuParameters &p) {
 WinogradCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const WinogradShape s = winograd_shape(key);
-  WinogradCpuParameters p;
-  p.tile_rows_per_task = task_tile_rows(machine, s);
-  choose_register_tile(machine, s, p.tile_rows_per_task * s.tile_columns, &p);
+  const int tile_rows = task_tile_rows(machine, s);
+  WinogradCpuParameters p = register_tiles(machine, s, tile_rows * s.tile_columns).front();
+  p.tile_rows_per_task = tile_rows;
   const int64_t blocks = result_blocks(key, p);
   const int64_t tasks = s.batch * ceil_divide(s.tile_rows, p.tile_rows_per_task);
   p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
   while (blocks % p.blocks_per_task != 0) --p.blocks_per_task;
   return p;
+}
+
+ScheduleNumbers numbers_of(const WinogradCpuParameters &p) {
+  return {{"vectors", p.vectors},
+          {"tiles", p.tiles},
+          {"unroll", p.unroll},
+          {"tile_rows_per_task", p.tile_rows_per_task},
+          {"images_per_task", p.images_per_task},
+          {"blocks_per_task", p.blocks_per_task}};
 }
 
 }  // namespace
@@ -87,6 +98,30 @@ WinogradShape winograd_shape(const KernelKey &key) {
   }
   return {tile,   p.in_channels, p.out_channels, ceil_divide(p.out_height, tile), ceil_divide(p.out_width, tile),
           p.batch};
+}
+
+std::vector<ScheduleNumbers> winograd_cpu_space(const KernelKey &key) {
+  constexpr size_t kRegisterTiles = 12;
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const WinogradShape s = winograd_shape(key);
+  const WinogradCpuParameters heuristic = estimate_parameters(key);
+  std::vector<ScheduleNumbers> space;
+  for (const int64_t tile_rows : halved_splits(s.tile_rows, 1)) {
+    std::vector<WinogradCpuParameters> tiles = register_tiles(machine, s, tile_rows * s.tile_columns);
+    tiles.resize(std::min(tiles.size(), kRegisterTiles));
+    for (const WinogradCpuParameters &tile : tiles) {
+      const std::vector<ScheduleNumbers> choices =
+          combinations({{"vectors", {tile.vectors}},
+                        {"tiles", {tile.tiles}},
+                        {"unroll", {1, 2}},
+                        {"tile_rows_per_task", {tile_rows}},
+                        {"images_per_task", {1}},
+                        {"blocks_per_task", divisors(result_blocks(key, tile), result_blocks(key, tile))}});
+      space.insert(space.end(), choices.begin(), choices.end());
+    }
+  }
+  sort_by_difference(numbers_of(heuristic), &space);
+  return space;
 }
 
 WinogradCpuParameters winograd_cpu_parameters(const KernelKey &key) {

@@ -30,6 +30,9 @@ WinogradShape winograd_shape(const KernelKey &key);
 /// the problem.
 WinogradCpuParameters winograd_cpu_parameters(const KernelKey &key);
 
+/// Numbers for the tuner to try, those nearest the heuristic's first.
+std::vector<ScheduleNumbers> winograd_cpu_space(const KernelKey &key);
+
 }  // namespace halconv::schedules
 
 #endif  // HALCONV_SCHEDULES_WINOGRAD_CPU_PARAMETERS_H_
