@@ -11,7 +11,7 @@ halconv::runtime finds the kernels by itself.
   TARGETS  x86_64, avx2, avx512, avx512_bf16 (bf16 only), cuda, opencl, or native: the best CPU target with f32 kernels
            that this machine can run
   SUITE    files of problems in benchdnn's notation, one a line; without it only the generic kernels are made
-  OPS      forward, backward_input, backward_filter; default: all
+  OPS      forward, forward_fused, backward_input, backward_filter; default: all
   DTYPES   element types of all kernels: f32, f64, f16, bf16, i32 (forward only); default: f32
   GENERIC_DTYPES  element types besides, of the generic kernels only; default: none
   BATCH    takes the place of the problems' batch sizes

@@ -2,36 +2,44 @@
 
 namespace halconv::generators {
 
-/// dst = conv2d(src, filter): src (0, x, y, n, g), filter HWIO (k, 0, s, r, g), dst (k, x, y, n, g).
-class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise> {
+/// dst = epilogue(conv2d(src, filter)): src (0, x, y, n, g), filter HWIO (k, 0, s, r, g), dst (k, x, y, n, g).
+template <typename Epilogue>
+class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise<Epilogue>> {
  public:
-  Input<Halide::Buffer<float, 5>> src{"src"};
-  Input<Halide::Buffer<float, 5>> filter{"filter"};
-  Output<Halide::Buffer<float, 5>> dst{"dst"};
+  Halide::GeneratorInput<Halide::Buffer<float, 5>> src{"src"};
+  Halide::GeneratorInput<Halide::Buffer<float, 5>> filter{"filter"};
+  Epilogue epilogue;
+  Halide::GeneratorOutput<Halide::Buffer<float, 5>> dst{"dst"};
 
   void configure() {
-    check_depthwise();
-    configure_geometry();
+    this->check_depthwise();
+    epilogue.configure(this->get_target(), this->element_type());
+    this->configure_geometry();
   }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    const Halide::Func padded = zero_padded(overhung(src, src), src.type(), src.dim(1).extent(), src.dim(2).extent(),
-                                            geometry().pad_left, geometry().pad_top);
-    const Halide::RDom taps({{0, 1}, columns(filter), rows(filter)}, "taps");
-    convolution_ = forward(padded, overhung(filter, filter), taps, geometry());
-    dst(k, x, y, n, g) = convolution_.sum(k, x, y, n, g);
+    const Halide::Func padded = zero_padded(this->overhung(src, src), src.type(), src.dim(1).extent(),
+                                            src.dim(2).extent(), this->geometry().pad_left, this->geometry().pad_top);
+    const Halide::RDom taps({{0, 1}, this->columns(filter), this->rows(filter)}, "taps");
+    convolution_ = forward(padded, this->overhung(filter, filter), taps, this->geometry());
+    dst(k, x, y, n, g) = epilogue(convolution_.sum(k, x, y, n, g), k, x, y, n, g);
   }
 
   void schedule() {
-    declare_depthwise(src, filter, dst);
-    schedules::schedule_depthwise(key("conv2d_forward_depthwise"), dst, convolution_);
+    this->declare_depthwise(src, filter, dst);
+    this->declare_depthwise_epilogue(epilogue, filter);
+    schedules::schedule_depthwise(this->key("conv2d_forward_depthwise"), dst, convolution_);
   }
 
  private:
   Convolution convolution_;
 };
 
+using Conv2dForwardDepthwisePlain = Conv2dForwardDepthwise<NoEpilogue>;
+using Conv2dForwardDepthwiseFused = Conv2dForwardDepthwise<FusedEpilogue>;
+
 }  // namespace halconv::generators
 
-HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardDepthwise, conv2d_forward_depthwise)
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardDepthwisePlain, conv2d_forward_depthwise)
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardDepthwiseFused, conv2d_forward_fused_depthwise)

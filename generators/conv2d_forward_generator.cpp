@@ -2,45 +2,51 @@
 
 namespace halconv::generators {
 
-/// dst = conv2d(src, filter): src (c, x, y, n, g), filter (k % block, c, s, r, k / block, g), dst (k, x, y, n, g).
-class Conv2dForward : public KernelGenerator<Conv2dForward> {
+/// dst = epilogue(conv2d(src, filter)): src (c, x, y, n, g), filter (k % block, c, s, r, k / block, g), dst (k, x, y,
+/// n, g).
+template <typename Epilogue>
+class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
  public:
-  Input<Halide::Buffer<void, 5>> src{"src"};
-  Input<Halide::Buffer<void, 6>> filter{"filter"};
-  Output<Halide::Buffer<void, 5>> dst{"dst"};
+  Halide::GeneratorInput<Halide::Buffer<void, 5>> src{"src"};
+  Halide::GeneratorInput<Halide::Buffer<void, 6>> filter{"filter"};
+  Epilogue epilogue;
+  Halide::GeneratorOutput<Halide::Buffer<void, 5>> dst{"dst"};
 
   void configure() {
-    src.set_type(element_type());
-    filter.set_type(operand_type());
-    dst.set_type(element_type());
-    configure_geometry();
+    src.set_type(this->element_type());
+    filter.set_type(this->operand_type());
+    epilogue.configure(this->get_target(), this->element_type());
+    dst.set_type(this->element_type());
+    this->configure_geometry();
   }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    block_ = filter_block("conv2d_forward", &Conv2dProblem::out_channels);
+    block_ = this->filter_block("conv2d_forward", &Conv2dProblem::out_channels);
     // On a GPU the tiles of the result overhang it, and read zeros there.
-    const bool inside = problem() && !problem()->is_padded() && !get_target().has_gpu_feature() && !converts() &&
-                        problem()->group().in_channels % channels_per_product() == 0;
+    const bool inside = this->problem() && !this->problem()->is_padded() && !this->get_target().has_gpu_feature() &&
+                        !this->converts() && this->problem()->group().in_channels % this->channels_per_product() == 0;
     const Halide::Func padded =
-        inside ? shifted(src, geometry().pad_left, geometry().pad_top)
-               : zero_padded(src, operand_type(), src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left,
-                             geometry().pad_top, overhang(src.dim(0).extent()));
-    const Halide::RDom taps(0, reduced_channels(src.dim(0).extent()), 0, filter.dim(2).extent(), 0,
+        inside ? shifted(src, this->geometry().pad_left, this->geometry().pad_top)
+               : zero_padded(src, this->operand_type(), src.dim(1).extent(), src.dim(2).extent(),
+                             this->geometry().pad_left, this->geometry().pad_top, this->overhang(src.dim(0).extent()));
+    const Halide::RDom taps(0, this->reduced_channels(src.dim(0).extent()), 0, filter.dim(2).extent(), 0,
                             filter.dim(3).extent(), "taps");
-    unblocked_filter_ = plain_filter(filter, block_);
-    convolution_ = forward(padded, unblocked_filter_, taps, geometry());
+    unblocked_filter_ = this->plain_filter(filter, block_);
+    convolution_ = forward(padded, unblocked_filter_, taps, this->geometry());
     convolution_.inside = inside;
-    dst(k, x, y, n, g) = Halide::cast(dst.type(), element(convolution_.sum, block_, k, x, y, n, g));
+    dst(k, x, y, n, g) =
+        Halide::cast(dst.type(), epilogue(element(convolution_.sum, block_, k, x, y, n, g), k, x, y, n, g));
   }
 
   void schedule() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    declare_dense(src, input_extents);
-    declare_blocked(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
-    declare_dense(dst, output_extents);
-    if (using_autoscheduler()) return;
-    schedules::schedule_direct(key("conv2d_forward"), dst,
+    this->declare_dense(src, this->input_extents);
+    this->declare_blocked(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
+    this->declare_dense(dst, this->output_extents);
+    this->declare_epilogue(epilogue);
+    if (this->using_autoscheduler()) return;
+    schedules::schedule_direct(this->key("conv2d_forward"), dst,
                                {{schedules::kPureDefinition, x, y, convolution_, unblocked_filter_}});
   }
 
@@ -50,6 +56,10 @@ class Conv2dForward : public KernelGenerator<Conv2dForward> {
   Convolution convolution_;
 };
 
+using Conv2dForwardPlain = Conv2dForward<NoEpilogue>;
+using Conv2dForwardFused = Conv2dForward<FusedEpilogue>;
+
 }  // namespace halconv::generators
 
-HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForward, conv2d_forward)
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardPlain, conv2d_forward)
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardFused, conv2d_forward_fused)

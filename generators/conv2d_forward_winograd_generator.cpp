@@ -3,14 +3,17 @@
 
 namespace halconv::generators {
 
-/// dst = conv2d(src, filter) by F(tile x tile, 3x3): src (c, x, y, n, g), the filter transformed (k % block, c, j, i,
-/// k / block, g), dst (k, x, y, n, g). For f32 and problems with 3x3 filters, stride 1 and dilation 1.
-template <int tile>
-class Conv2dForwardWinograd : public KernelGenerator<Conv2dForwardWinograd<tile>> {
+/// dst = epilogue(conv2d(src, filter)) by F(tile x tile, 3x3): src (c, x, y, n, g), the filter transformed (k % block,
+/// c, j, i, k / block, g), dst (k, x, y, n, g). For f32 and problems with 3x3 filters, stride 1 and dilation 1.
+template <int tile, typename Epilogue>
+class Conv2dForwardWinograd : public KernelGenerator<Conv2dForwardWinograd<tile, Epilogue>> {
  public:
   Halide::GeneratorInput<Halide::Buffer<float, 5>> src{"src"};
   Halide::GeneratorInput<Halide::Buffer<float, 6>> filter{"filter"};
+  Epilogue epilogue;
   Halide::GeneratorOutput<Halide::Buffer<float, 5>> dst{"dst"};
+
+  void configure() { epilogue.configure(this->get_target(), this->element_type()); }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
@@ -21,13 +24,14 @@ class Conv2dForwardWinograd : public KernelGenerator<Conv2dForwardWinograd<tile>
                                             static_cast<int>(p.pad_left), static_cast<int>(p.pad_top));
     convolution_ = winograd_convolution(transform, padded, filter, block_, src.dim(0).extent(),
                                         static_cast<int>(schedules::ceil_divide(p.out_width, tile)));
-    dst(k, x, y, n, g) = convolution_.result(k, x, y, n, g);
+    dst(k, x, y, n, g) = epilogue(convolution_.result(k, x, y, n, g), k, x, y, n, g);
   }
 
   void schedule() {
     this->declare_dense(src, this->input_extents);
     this->declare_transformed(filter, block_, tile + 2, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
     this->declare_dense(dst, this->output_extents);
+    this->declare_epilogue(epilogue);
     schedules::schedule_winograd(kernel_key(), dst, convolution_);
   }
 
@@ -38,10 +42,14 @@ class Conv2dForwardWinograd : public KernelGenerator<Conv2dForwardWinograd<tile>
   WinogradConvolution convolution_;
 };
 
-using Conv2dForwardWinograd2 = Conv2dForwardWinograd<2>;
-using Conv2dForwardWinograd4 = Conv2dForwardWinograd<4>;
+using Conv2dForwardWinograd2 = Conv2dForwardWinograd<2, NoEpilogue>;
+using Conv2dForwardWinograd4 = Conv2dForwardWinograd<4, NoEpilogue>;
+using Conv2dForwardWinograd2Fused = Conv2dForwardWinograd<2, FusedEpilogue>;
+using Conv2dForwardWinograd4Fused = Conv2dForwardWinograd<4, FusedEpilogue>;
 
 }  // namespace halconv::generators
 
 HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardWinograd2, conv2d_forward_winograd2)
 HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardWinograd4, conv2d_forward_winograd4)
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardWinograd2Fused, conv2d_forward_fused_winograd2)
+HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardWinograd4Fused, conv2d_forward_fused_winograd4)

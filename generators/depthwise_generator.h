@@ -40,6 +40,17 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
     return Halide::BoundaryConditions::repeat_edge(reader, {all, all, all, all, {0, tensor.dim(4).extent()}});
   }
 
+  void declare_depthwise_epilogue(const NoEpilogue &, const Halide::OutputImageParam &) {}
+
+  /// As declare_depthwise fixes the output's.
+  void declare_depthwise_epilogue(FusedEpilogue &epilogue, const Halide::OutputImageParam &filter) {
+    this->declare_epilogue(epilogue);
+    if (this->problem() || this->get_target().has_gpu_feature()) return;
+    Halide::OutputImageParam bias = epilogue.bias, residual = epilogue.residual;
+    bias.dim(1).set_stride(filter.dim(0).extent());
+    residual.dim(4).set_stride(filter.dim(0).extent());
+  }
+
   /// Fixes the layouts: neighbouring groups are neighbours in the input, and `multiplier` elements apart in output and
   /// filter.
   void declare_depthwise(Halide::OutputImageParam input, Halide::OutputImageParam filter,

@@ -10,6 +10,7 @@
 #include "ceil_divide.h"
 #include "conv2d_algorithm.h"
 #include "element_type.h"
+#include "epilogue.h"
 #include "halconv/conv2d_problem.h"
 #include "halconv/winograd.h"
 #include "kernel_schedule.h"
@@ -151,6 +152,26 @@ class KernelGenerator : public Halide::Generator<Derived> {
     }
     tensor.dim(4).set_bounds(0, groups).set_estimate(0, groups).set_stride(group_channels);
     if (this->get_target().has_gpu_feature() && extents[0] % 4 == 0) tensor.set_host_alignment(kVectorBytes);
+  }
+
+  void declare_epilogue(const NoEpilogue &) {}
+
+  /// What the epilogue reads besides the sum, as declare_dense declares dst, but for the steps from one pixel of the
+  /// residual to the next.
+  void declare_epilogue(FusedEpilogue &epilogue) {
+    Halide::OutputImageParam bias = epilogue.bias, residual = epilogue.residual;
+    for (int i = 0; i < bias.dimensions(); ++i) bias.dim(i).set_min(0);
+    for (int i = 0; i < residual.dimensions(); ++i) residual.dim(i).set_min(0);
+    if (!problem()) return;
+    const int groups = static_cast<int>(problem()->groups);
+    const std::array<int64_t, 4> extents = output_extents(*problem());
+    const int group_channels = static_cast<int>(extents[0]) / groups;
+    for (Halide::OutputImageParam *tensor : {&bias, &residual}) {
+      tensor->dim(0).set_bounds(0, group_channels).set_stride(1);
+      tensor->dim(tensor->dimensions() - 1).set_bounds(0, groups).set_stride(group_channels);
+      if (this->get_target().has_gpu_feature() && extents[0] % 4 == 0) tensor->set_host_alignment(kVectorBytes);
+    }
+    for (int i = 1; i < 4; ++i) residual.dim(i).set_bounds(0, static_cast<int>(extents[static_cast<size_t>(i)]));
   }
 
   /// The filter in blocks of `block` result channels (dimension 0), `reduced` channels of the other side, both those of

@@ -7,6 +7,8 @@
 #include "depthwise_gpu.h"
 #include "direct_cpu.h"
 #include "direct_gpu.h"
+#include "epilogue_backward_cpu.h"
+#include "epilogue_backward_gpu.h"
 #include "few_channels_cpu.h"
 #include "reorder_filter_cpu.h"
 #include "reorder_filter_gpu.h"
@@ -71,6 +73,15 @@ void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,
                                        const generators::WinogradFilterGradient &gradient) {
   schedule_winograd_backward_filter_cpu(key, result, gradient);
+}
+
+void schedule_epilogue_backward(const Halide::Target &target, Halide::Func masked, Halide::Func bias_gradient,
+                                const generators::BiasGradient &gradient) {
+  if (target.has_gpu_feature()) {
+    schedule_epilogue_backward_gpu(masked, bias_gradient, gradient);
+  } else {
+    schedule_epilogue_backward_cpu(target, masked, bias_gradient, gradient);
+  }
 }
 
 void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous) {

@@ -9,6 +9,7 @@
 
 #include "Halide.h"
 #include "conv2d_algorithm.h"
+#include "epilogue.h"
 #include "halconv/conv2d_problem.h"
 #include "winograd_algorithm.h"
 
@@ -77,6 +78,10 @@ void schedule_winograd(const KernelKey &key, Halide::Func result, const generato
 /// Schedules the filter's gradient by transformed tiles. CPU targets only.
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,
                                        const generators::WinogradFilterGradient &gradient);
+
+/// Schedules epilogue_backward: `masked` (k, pixel) and partial sums of blocks of pixels in the same loops.
+void schedule_epilogue_backward(const Halide::Target &target, Halide::Func masked, Halide::Func bias_gradient,
+                                const generators::BiasGradient &gradient);
 
 /// Schedules reorder_filter_*, a copy; `contiguous` is the dimension of `packed` along which the filter has stride 1.
 void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -30,8 +31,16 @@ struct Entry {
 
 void PrintTo(const Entry &entry, std::ostream *out) { *out << entry.name; }
 
+/// The fused function without an epilogue, which is conv2d; runtime_epilogue_test.cpp spoils the epilogue.
+halconv_status fused_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                            const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
+                            halconv_tensor *output) {
+  return halconv_fused_conv2d(input, filter, attributes, nullptr, execution, output);
+}
+
 const Entry kEntries[] = {
     {"conv2d", &halconv_conv2d, HALCONV_FORWARD, "input", "filter", "output"},
+    {"fused_conv2d", &fused_conv2d, HALCONV_FORWARD, "input", "filter", "output"},
     {"backprop_input", &halconv_conv2d_backprop_input, HALCONV_BACKWARD_INPUT, "filter", "out_backprop",
      "input_backprop"},
     {"backprop_filter", &halconv_conv2d_backprop_filter, HALCONV_BACKWARD_FILTER, "input", "out_backprop",
@@ -392,7 +401,7 @@ TEST_F(BadPlanTest, Create) {
                        {HALCONV_INVALID_ARGUMENT, {"plan", "null"}}));
   EXPECT_TRUE(fails_as(create(nullptr), {HALCONV_INVALID_ARGUMENT, {"problem", "null"}}));
   EXPECT_TRUE(
-      fails_as(create(good, static_cast<halconv_operation>(3)), {HALCONV_INVALID_ARGUMENT, {"operation", "3"}}));
+      fails_as(create(good, std::bit_cast<halconv_operation>(4)), {HALCONV_INVALID_ARGUMENT, {"operation", "4"}}));
   const halconv_tensor_format nowhere = {HALCONV_FLOAT32, static_cast<halconv_device>(3)};
   EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, &nowhere, nullptr, &created_),
                        {HALCONV_INVALID_ARGUMENT, {"format->device", "3"}}));

@@ -8,10 +8,13 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "halconv/conv2d_problem.h"
@@ -37,8 +40,14 @@ inline Conv2dProblem parse_problem(std::string_view line) {
 }
 
 inline halconv_operation operation_of(const KernelName &kernel) {
+  if (kernel.operation == kForwardFused) return HALCONV_FORWARD_FUSED;
   if (kernel.operation == kForward) return HALCONV_FORWARD;
   return kernel.operation == kBackwardInput ? HALCONV_BACKWARD_INPUT : HALCONV_BACKWARD_FILTER;
+}
+
+/// Whether the operation computes conv2d's output.
+inline bool is_forward(halconv_operation operation) {
+  return operation == HALCONV_FORWARD || operation == HALCONV_FORWARD_FUSED;
 }
 
 /// TensorFlow's attributes of the problem. Nothing where rows or columns that a further output would read stay unread:
@@ -74,23 +83,33 @@ inline Plan create_plan(halconv_operation operation, const Conv2dProblem &proble
 enum class Fill {
   kExactIntegers,
   kReals,
-  kNormal,      ///< of mean 0 and variance 1
-  kRectified,   ///< normal, in the images of activations the negative ones 0, as a ReLU leaves them
-  kBadlyScaled  ///< reals whose magnitudes span 12 decimal orders
+  kNormal,       ///< of mean 0 and variance 1
+  kRectified,    ///< normal, in the images of activations the negative ones 0, as a ReLU leaves them
+  kBadlyScaled,  ///< reals whose magnitudes span 12 decimal orders
+  kNaN           ///< reals, and a first operand of NaN
 };
+
+/// The epilogue that a fused convolution is tested with. The bounds of HALCONV_CLAMP are near enough that many sums
+/// pass each.
+struct EpilogueCase {
+  bool has_bias, has_residual;
+  halconv_activation activation;
+};
+inline constexpr EpilogueCase kWholeEpilogue = {true, true, HALCONV_CLAMP};
 
 /// The operands of one operation, read-only against a protected page, with the sums that they give. What may be asked
 /// of a result depends on the algorithm; without one it is the direct sum.
 class Convolution {
  public:
   Convolution(halconv_operation operation, const Conv2dProblem &problem, Fill fill, Guard guard,
-              halconv_dtype dtype = HALCONV_FLOAT32, std::string_view algorithm = "")
+              halconv_dtype dtype = HALCONV_FLOAT32, std::string_view algorithm = "",
+              const EpilogueCase &epilogue = kWholeEpilogue)
       : operation_(operation),
         problem_(problem),
         algorithm_(algorithm),
         guard_(guard),
         first_(operation == HALCONV_BACKWARD_INPUT ? filter_shape(problem) : input_shape(problem), guard, dtype),
-        second_(operation == HALCONV_FORWARD ? filter_shape(problem) : output_shape(problem), guard, dtype) {
+        second_(is_forward(operation) ? filter_shape(problem) : output_shape(problem), guard, dtype) {
     std::mt19937 random(test_seed());
     // Tiles of 4x4 pixels are never exact: any integers will do.
     const int64_t limit = std::max<int64_t>(algorithm == kWinograd4, exact_integer_limit(dtype, longest_sum()));
@@ -99,9 +118,28 @@ class Convolution {
       fill_operand(dtype == HALCONV_INT32 ? Fill::kExactIntegers : fill, limit, operand, random);
       const bool is_activations = operand == &first_ && operation != HALCONV_BACKWARD_INPUT;
       if (fill == Fill::kRectified && is_activations) rectify(operand);
+      if (fill == Fill::kNaN && operand == &first_) fill_nan(operand);
       operand->make_read_only();
     }
+    if (operation == HALCONV_FORWARD_FUSED) make_epilogue(epilogue, fill, limit, random);
   }
+
+  /// The epilogue as halconv takes it.
+  struct EpilogueView {
+    explicit EpilogueView(const Convolution &c) {
+      if (c.bias_) {
+        bias = c.bias_->view();
+        bias.rank = 1;
+        bias.shape[0] = bias.shape[3];
+      }
+      if (c.residual_) residual = c.residual_->view();
+      view = {c.bias_ ? &bias : nullptr, c.residual_ ? &residual : nullptr, c.activation_, c.lower_, c.upper_};
+    }
+    EpilogueView(const EpilogueView &) = delete;
+    EpilogueView &operator=(const EpilogueView &) = delete;
+    halconv_tensor bias{}, residual{};
+    halconv_epilogue view{};
+  };
 
   halconv_operation operation() const { return operation_; }
   const Conv2dProblem &problem() const { return problem_; }
@@ -109,7 +147,7 @@ class Convolution {
   halconv_tensor second() const { return second_.view(); }
   std::vector<double> first_values() const { return first_.values(); }
   std::vector<double> second_values() const { return second_.values(); }
-  halconv_tensor filter() const { return operation_ == HALCONV_FORWARD ? second_.view() : first_.view(); }
+  halconv_tensor filter() const { return is_forward(operation_) ? second_.view() : first_.view(); }
 
   /// A result that nobody has written.
   GuardedTensor make_result() const {
@@ -120,16 +158,13 @@ class Convolution {
 
   halconv_status run(halconv_plan *plan, GuardedTensor *result) const {
     const halconv_tensor a = first(), b = second();
-    halconv_tensor view = result->view();
-    return halconv_plan_run(plan, &a, &b, &view);
+    return run(plan, &a, &b, result);
   }
 
   /// With the filter that the plan keeps.
   halconv_status run_prepared(halconv_plan *plan, GuardedTensor *result) const {
     const halconv_tensor a = first(), b = second();
-    halconv_tensor view = result->view();
-    const bool is_forward = operation_ == HALCONV_FORWARD;
-    return halconv_plan_run(plan, is_forward ? &a : nullptr, is_forward ? nullptr : &b, &view);
+    return is_forward(operation_) ? run(plan, &a, nullptr, result) : run(plan, nullptr, &b, result);
   }
 
   /// By TensorFlow's function, which `attributes_of(problem())` must allow.
@@ -138,6 +173,10 @@ class Convolution {
     const halconv_conv2d_attributes attributes = attributes_of(problem_).value();
     const halconv_tensor a = first(), b = second();
     halconv_tensor view = result->view();
+    if (operation_ == HALCONV_FORWARD_FUSED) {
+      const EpilogueView epilogue(*this);
+      return halconv_fused_conv2d(&a, &b, &attributes, &epilogue.view, &execution, &view);
+    }
     const bool autodiff = algorithm == kAutodiff;
     auto *function = &halconv_conv2d;
     if (operation_ == HALCONV_BACKWARD_INPUT) {
@@ -152,7 +191,10 @@ class Convolution {
   const reference::Sums &expected() const {
     if (!expected_) {
       const std::vector<double> a = first_.values(), b = second_.values();
-      if (operation_ == HALCONV_FORWARD) expected_ = reference::forward(problem_, a.data(), b.data());
+      if (is_forward(operation_)) expected_ = reference::forward(problem_, a.data(), b.data());
+      if (operation_ == HALCONV_FORWARD_FUSED) {
+        expected_ = reference::fused(std::move(*expected_), values_of(bias_), values_of(residual_), lower_, upper_);
+      }
       if (operation_ == HALCONV_BACKWARD_INPUT) expected_ = reference::backward_input(problem_, a.data(), b.data());
       if (operation_ == HALCONV_BACKWARD_FILTER) expected_ = reference::backward_filter(problem_, a.data(), b.data());
     }
@@ -173,6 +215,14 @@ class Convolution {
     });
   }
 
+  /// NaN in every element that has products; for operands of NaN.
+  ::testing::AssertionResult is_nan(const GuardedTensor &result) const {
+    const int64_t addends = bias_.has_value() + residual_.has_value();
+    return matches(result, [&](size_t element, double value) {
+      return std::isnan(value) || expected().products[element] == addends;
+    });
+  }
+
   /// What a failure needs to be seen again.
   std::string repro(std::string_view kernel) const {
     return "reproduce: HALCONV_TEST_SEED=" + std::to_string(test_seed()) + " kernel " + std::string(kernel) +
@@ -180,18 +230,51 @@ class Convolution {
   }
 
  private:
+  void make_epilogue(const EpilogueCase &epilogue, Fill fill, int64_t limit, std::mt19937 &random) {
+    const halconv_dtype dtype = first_.dtype();
+    activation_ = epilogue.activation;
+    const double unit = fill == Fill::kExactIntegers || dtype == HALCONV_INT32 ? static_cast<double>(limit) : 1;
+    if (activation_ == HALCONV_RELU || activation_ == HALCONV_RELU6) lower_ = 0;
+    if (activation_ == HALCONV_RELU6) upper_ = 6;
+    if (activation_ == HALCONV_CLAMP) std::tie(lower_, upper_) = std::pair(-unit, 2 * unit);
+    if (epilogue.has_bias) bias_.emplace(Shape{1, 1, 1, problem_.out_channels}, guard_, dtype);
+    if (epilogue.has_residual) residual_.emplace(output_shape(problem_), guard_, dtype);
+    for (std::optional<GuardedTensor> *addend : {&bias_, &residual_}) {
+      if (!*addend) continue;
+      fill_operand(dtype == HALCONV_INT32 ? Fill::kExactIntegers : fill, limit, &**addend, random);
+      (*addend)->make_read_only();
+    }
+  }
+
+  static std::vector<double> values_of(const std::optional<GuardedTensor> &tensor) {
+    return tensor ? tensor->values() : std::vector<double>{};
+  }
+
+  halconv_status run(halconv_plan *plan, const halconv_tensor *a, const halconv_tensor *b,
+                     GuardedTensor *result) const {
+    halconv_tensor view = result->view();
+    if (operation_ != HALCONV_FORWARD_FUSED) return halconv_plan_run(plan, a, b, &view);
+    const EpilogueView epilogue(*this);
+    return halconv_plan_run_fused(plan, a, b, &epilogue.view, &view);
+  }
+
   Shape result_shape() const {
-    if (operation_ == HALCONV_FORWARD) return output_shape(problem_);
+    if (is_forward(operation_)) return output_shape(problem_);
     return operation_ == HALCONV_BACKWARD_INPUT ? input_shape(problem_) : filter_shape(problem_);
   }
 
-  /// In products.
+  /// In products, as which bias and residual count.
   int64_t longest_sum() const {
     const Conv2dProblem &p = problem_;
-    if (is_winograd(algorithm_)) return reference::WinogradError(operation_, algorithm_, p).exact_products();
+    const int64_t addends = operation_ == HALCONV_FORWARD_FUSED ? 2 : 0;
+    if (is_winograd(algorithm_)) return winograd_error().exact_products() + addends;
     if (operation_ == HALCONV_BACKWARD_FILTER) return p.batch * p.out_height * p.out_width;
-    const int64_t channels = operation_ == HALCONV_FORWARD ? p.in_channels : p.out_channels;
-    return p.filter_height * p.filter_width * channels / p.groups;
+    const int64_t channels = is_forward(operation_) ? p.in_channels : p.out_channels;
+    return p.filter_height * p.filter_width * channels / p.groups + addends;
+  }
+
+  reference::WinogradError winograd_error() const {
+    return reference::WinogradError(is_forward(operation_) ? HALCONV_FORWARD : operation_, algorithm_, problem_);
   }
 
   static void fill_operand(Fill fill, int64_t limit, GuardedTensor *operand, std::mt19937 &random) {
@@ -199,6 +282,7 @@ class Convolution {
       case Fill::kExactIntegers:
         return fill_integers(operand, limit, random);
       case Fill::kReals:
+      case Fill::kNaN:
         return fill_reals(operand, random);
       case Fill::kNormal:
       case Fill::kRectified:
@@ -225,9 +309,11 @@ class Convolution {
     if (!is_winograd(algorithm_)) return direct_error_bound(element);
     if (winograd_bounds_.empty()) {
       const std::vector<double> a = first_.values(), b = second_.values();
-      winograd_bounds_ = reference::WinogradError(operation_, algorithm_, problem_).bounds(a.data(), b.data());
+      winograd_bounds_ = winograd_error().bounds(a.data(), b.data());
     }
-    return winograd_bounds_[element];
+    const double sum_error = winograd_bounds_[element];
+    if (operation_ != HALCONV_FORWARD_FUSED) return sum_error;
+    return sum_error + reference::error_bound(2, expected().magnitude[element] + sum_error);  // two additions
   }
 
   /// is_right(element, value) of all elements.
@@ -260,6 +346,9 @@ class Convolution {
   std::string algorithm_;
   Guard guard_;
   GuardedTensor first_, second_;
+  std::optional<GuardedTensor> bias_, residual_;
+  halconv_activation activation_ = HALCONV_NO_ACTIVATION;
+  double lower_ = -std::numeric_limits<double>::infinity(), upper_ = std::numeric_limits<double>::infinity();
   mutable std::optional<reference::Sums> expected_;
   mutable std::vector<double> winograd_bounds_;  ///< empty until they are asked for
 };

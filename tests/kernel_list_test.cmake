@@ -25,11 +25,11 @@ expect(0 "mb1ic8oc4ih7kh3\ng1mb1_ic8ih7_oc4oh5kh3\n" "${avx2}"
   "\navx2 conv2d_backward_input__generic__f32__avx2 conv2d_backward_input x86-64-linux[^ ]* f32 generic\n"
   "\navx2 conv2d_backward_filter_autodiff__generic__f32__avx2 conv2d_backward_filter_autodiff x86-64-linux[^ ]* f32\n"
   "\navx2 reorder_filter_forward__generic__f32__avx2 ")
-# 3 x (specialised + generic + generic depthwise), 2 by differentiation, 2 reorders.
+# 4 x (specialised + generic + generic depthwise), the epilogue's gradient, 2 by differentiation, 2 reorders.
 string(REGEX MATCHALL "\n" lines "${output}")
 list(LENGTH lines count)
-if(NOT count EQUAL 13)
-  message(SEND_ERROR "${count} kernels, expected 13:\n${output}")
+if(NOT count EQUAL 17)
+  message(SEND_ERROR "${count} kernels, expected 17:\n${output}")
 endif()
 # Integers have no gradients, and dtypes besides no kernels of problems.
 expect(0 "mb1ic8oc4ih7kh3" "${avx2};--dtypes;f16,i32;--generic-dtypes;f64"
@@ -41,17 +41,21 @@ foreach(absent IN ITEMS "ph0__f64" "__f32__" "backward[^ ]*__i32" autodiff)
   endif()
 endforeach()
 expect(0 "mb1ic8oc4ih7kh3" "${avx2};--batch;16;--ops;forward" "^avx2 conv2d_forward__g1mb16_ic8oc4_")
+# Fused kernels read the filter as the others do, and can stand alone.
+expect(0 "mb1ic16oc16ih7kh3" "${avx2};--ops;forward_fused" "^avx2 conv2d_forward_fused__g1mb1_ic16oc16_"
+  "\navx2 conv2d_forward_fused_winograd2__g1mb1" "\navx2 epilogue_backward__generic__f32__avx2 epilogue_backward [^ ]* f32\n"
+  "\navx2 reorder_filter_forward__generic" "\navx2 reorder_filter_forward_winograd4__generic")
 expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}" "^avx2 conv2d_forward__g4mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 ")
 expect(0 "g8mb1ic8oc16ih7kh3" "${avx2}" "^avx2 conv2d_forward_depthwise__g8mb1_ic8oc16_ih7oh5kh3sh1ph0__f32__avx2 ")
 # Winograd's algorithm, with the transforms of its filters, for problems of 16 channels and more, and f32 alone.
 expect(0 "mb1ic16oc16ih7kh3\nmb1ic8oc16ih7kh3\nmb1ic16oc16ih7kh3sh2\ng2mb1ic32oc32ih7kh3" "${avx2};--dtypes;f32,f64"
   "\navx2 conv2d_forward_winograd2__g1mb1_ic16oc16_[^ ]*sh1ph0__f32__avx2 conv2d_forward_winograd2 "
   "\navx2 conv2d_backward_filter_winograd4__" "\navx2 reorder_filter_backward_input_winograd4__generic__f32__avx2 ")
-# 3 operations and 2 reorders, each for 2 sizes of tiles.
+# 4 operations and 2 reorders, each for 2 sizes of tiles.
 string(REGEX MATCHALL "_winograd[24]__" kernels "${output}")
 list(LENGTH kernels count)
-if(NOT count EQUAL 10)
-  message(SEND_ERROR "${count} kernels by Winograd's algorithm, expected 10:\n${output}")
+if(NOT count EQUAL 12)
+  message(SEND_ERROR "${count} kernels by Winograd's algorithm, expected 12:\n${output}")
 endif()
 expect(0 "mb1ic16oc16ih7kh3" "--targets;x86_64" "^x86_64 conv2d_forward__")
 if(output MATCHES winograd)
@@ -63,7 +67,7 @@ expect(1 "mb1ic8oc4kh3" "${avx2}" "^suite.txt:1:13: \"ih\" is missing, expected 
 expect(1 "" "${avx2};nowhere.txt" "^nowhere.txt: cannot be read")
 expect(1 "" "--targets;avx3" "--targets holds \"avx3\", expected some of cuda, opencl, avx512_bf16, avx512, avx2, x86_64")
 expect(1 "" "" "--targets is missing")
-expect(1 "" "${avx2};--ops;backward" "--ops holds \"backward\", expected some of forward, backward_input, backward_filter")
+expect(1 "" "${avx2};--ops;backward" "--ops holds \"backward\", expected some of forward, forward_fused, backward_input, backward_filter")
 expect(1 "" "${avx2};--dtypes;f80" "--dtypes holds \"f80\", expected some of f32, f64, f16, bf16, i32")
 expect(1 "" "${avx2};--batch;0" "--batch is \"0\", expected a positive number")
 expect(1 "mb1ic8oc4ih7kh3" "${avx2};--batch;2000000000" "input has more than 2147483647 elements")

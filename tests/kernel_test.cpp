@@ -2,7 +2,9 @@
 /// the reference on its own problem, or a generic kernel on those of suites/generic_cases.txt.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <vector>
@@ -63,8 +65,9 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
     return execution;
   }
 
-  Convolution convolution(const Conv2dProblem &problem, Fill fill, Guard guard = Guard::kAfter) const {
-    return Convolution(operation_of(kernel_), problem, fill, guard, dtype(), kernel_.algorithm);
+  Convolution convolution(const Conv2dProblem &problem, Fill fill, Guard guard = Guard::kAfter,
+                          const EpilogueCase &epilogue = kWholeEpilogue) const {
+    return Convolution(operation_of(kernel_), problem, fill, guard, dtype(), kernel_.algorithm, epilogue);
   }
 
   /// A plan that runs this kernel and no other.
@@ -105,6 +108,44 @@ TEST_P(KernelTest, IsWithinTheErrorBoundOnReals) {
     GuardedTensor result = convolution.make_result();
     ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
     EXPECT_TRUE(convolution.is_within_error_bound(result));
+  }
+}
+
+TEST_P(KernelTest, IsExactWithEveryEpilogue) {
+  if (kernel_.operation != kForwardFused) return;
+  constexpr EpilogueCase kCases[] = {{false, false, HALCONV_NO_ACTIVATION},
+                                     {true, false, HALCONV_NO_ACTIVATION},
+                                     {true, false, HALCONV_RELU},
+                                     {true, true, HALCONV_RELU6},
+                                     {false, true, HALCONV_CLAMP}};
+  // A generic kernel's problems take turns with them.
+  for (size_t i = 0; i < std::max(std::size(kCases), problems_.size()); ++i) {
+    const Conv2dProblem &problem = problems_[i % problems_.size()];
+    const EpilogueCase &epilogue = kCases[i % std::size(kCases)];
+    const Convolution convolution = this->convolution(problem, Fill::kExactIntegers, Guard::kAfter, epilogue);
+    SCOPED_TRACE(convolution.repro(GetParam()) + ", activation " + std::to_string(epilogue.activation));
+    const Plan plan = this->plan(problem, execution());
+    ASSERT_TRUE(plan);
+    GuardedTensor result = convolution.make_result();
+    ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
+    EXPECT_TRUE(kernel_.algorithm == kWinograd4 ? convolution.is_within_error_bound(result)
+                                                : convolution.is_exact(result));
+  }
+}
+
+TEST_P(KernelTest, LetsNaNThroughTheEpilogue) {
+  if (kernel_.operation != kForwardFused || dtype() == HALCONV_INT32) return;
+  if (kernel_.dtype == "f16" && kernel_.target == "x86_64") {
+    GTEST_SKIP() << "without the instructions Halide 21 rounds NaN to an infinity of f16";
+  }
+  for (const Conv2dProblem &problem : problems_) {
+    const Convolution convolution = this->convolution(problem, Fill::kNaN);
+    SCOPED_TRACE(convolution.repro(GetParam()));
+    const Plan plan = this->plan(problem, execution());
+    ASSERT_TRUE(plan);
+    GuardedTensor result = convolution.make_result();
+    ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
+    EXPECT_TRUE(convolution.is_nan(result));
   }
 }
 

@@ -5,6 +5,7 @@
 #ifndef HALCONV_REFERENCE_H_
 #define HALCONV_REFERENCE_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -128,6 +129,23 @@ Sums backward_filter(const Conv2dProblem &p, const Element *input, const Element
                          static_cast<double>(input[input_element]), out_backprop + output_element);
   });
   return filter_backprop;
+}
+
+/// What the fused epilogue makes of conv2d's sums: sum + bias + residual, the addends as products with 1, from `lower`
+/// to `upper`. `bias` counts the channels, which are innermost, and both may be empty.
+inline Sums fused(Sums sums, const std::vector<double> &bias, const std::vector<double> &residual, double lower,
+                  double upper) {
+  const auto add = [](double addend, size_t element, Sums *to) {
+    to->value[element] += addend;
+    to->magnitude[element] += std::abs(addend);
+    ++to->products[element];
+  };
+  for (size_t i = 0; i < sums.value.size(); ++i) {
+    if (!bias.empty()) add(bias[i % bias.size()], i, &sums);
+    if (!residual.empty()) add(residual[i], i, &sums);
+    sums.value[i] = std::min(std::max(sums.value[i], lower), upper);
+  }
+  return sums;
 }
 
 inline constexpr double kFloatRoundoff = std::numeric_limits<float>::epsilon() / 2.0;

@@ -27,6 +27,11 @@ halconv_status run(const Convolution &convolution, GuardedTensor *result) {
       const halconv_tensor filter = depthwise(second, problem);
       return halconv_depthwise_conv2d(&first, &filter, &attributes, nullptr, &view);
     }
+    case HALCONV_FORWARD_FUSED: {
+      const halconv_tensor filter = depthwise(second, problem);
+      const Convolution::EpilogueView epilogue(convolution);
+      return halconv_fused_depthwise_conv2d(&first, &filter, &attributes, &epilogue.view, nullptr, &view);
+    }
     case HALCONV_BACKWARD_INPUT: {
       const halconv_tensor filter = depthwise(first, problem);
       return halconv_depthwise_conv2d_backprop_input(&filter, &second, &attributes, nullptr, &view);
@@ -42,7 +47,8 @@ TEST(Depthwise, IsExactOnIntegers) {
   int checked = 0;
   for (const Conv2dProblem &problem : read_problems("generic_cases.txt")) {
     if (problem.groups != problem.in_channels || !attributes_of(problem)) continue;
-    for (const halconv_operation operation : {HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER}) {
+    for (const halconv_operation operation :
+         {HALCONV_FORWARD, HALCONV_FORWARD_FUSED, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER}) {
       SCOPED_TRACE(to_string(problem));
       const Convolution convolution(operation, problem, Fill::kExactIntegers, Guard::kAfter);
       GuardedTensor result = convolution.make_result();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -206,6 +207,37 @@ TEST_P(DeviceTest, RunsPlansWithAPreparedFilter) {
     ASSERT_TRUE(status.ok()) << status.message();
   }
   EXPECT_EQ(y.read(), as_floats(reference::forward(problem_, input_.data.data(), filter_.data.data())));
+}
+
+TEST_P(DeviceTest, FusesTheEpilogueAndItsGradient) {
+  const HostTensor bias = integers({1, 1, 1, 19}), residual = integers(output_shape_);
+  const DeviceTensor x(gpu_.get(), input_), w(gpu_.get(), filter_), b(gpu_.get(), bias), r(gpu_.get(), residual),
+      d(gpu_.get(), out_backprop_), y(gpu_.get(), HostTensor(output_shape_)),
+      masked(gpu_.get(), HostTensor(output_shape_)), d_bias(gpu_.get(), HostTensor({1, 1, 1, 19}));
+  const auto channels = [](const DeviceTensor &tensor) {
+    return TensorView(tensor.view().data, {19}, Dtype::kFloat32, tensor.view().device);
+  };
+  for (const bool has_residual : {true, false}) {
+    Epilogue epilogue{.bias = channels(b), .activation = Activation::kRelu};
+    if (has_residual) epilogue.residual = r.view();
+    const Status forward = fused_conv2d(x.view(), w.view(), attributes_, epilogue, y.view());
+    ASSERT_TRUE(forward.ok()) << forward.message();
+    const std::vector<double> addend(residual.data.begin(), residual.data.end());
+    const std::vector<float> expected = as_floats(reference::fused(
+        reference::forward(problem_, input_.data.data(), filter_.data.data()), {bias.data.begin(), bias.data.end()},
+        has_residual ? addend : std::vector<double>{}, 0, std::numeric_limits<double>::infinity()));
+    EXPECT_EQ(y.read(), expected);
+    const Status gradient =
+        fused_conv2d_backprop_epilogue(y.view(), d.view(), epilogue, masked.view(), channels(d_bias));
+    ASSERT_TRUE(gradient.ok()) << gradient.message();
+    std::vector<float> expected_masked = out_backprop_.data, expected_d_bias(19);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (expected[i] <= 0) expected_masked[i] = 0;
+      expected_d_bias[i % 19] += expected_masked[i];
+    }
+    EXPECT_EQ(masked.read(), expected_masked);
+    EXPECT_EQ(d_bias.read(), expected_d_bias);
+  }
 }
 
 TEST_P(DeviceTest, WritesZerosWhereSumsHaveNoTerms) {

@@ -2,7 +2,7 @@
 ///
 ///     halconv_kernel_list kernels [option]... SUITE...
 ///       --targets a,b   targets to make kernels for (required)
-///       --ops a,b       forward, backward_input, backward_filter (default: all)
+///       --ops a,b       forward, forward_fused, backward_input, backward_filter (default: all)
 ///       --dtypes a,b    dtypes of all kernels (default: f32)
 ///       --generic-dtypes a,b  dtypes besides, of the generic kernels only (default: none)
 ///       --batch N       takes N for the batch size of every problem
@@ -42,7 +42,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> targets;
-  std::vector<std::string> operations{"forward", "backward_input", "backward_filter"};
+  std::vector<std::string> operations{"forward", "forward_fused", "backward_input", "backward_filter"};
   std::vector<std::string> dtypes{"f32"};
   std::vector<std::string> generic_dtypes;
   std::optional<int64_t> batch;
@@ -110,9 +110,10 @@ Options parse_options(const std::vector<std::string> &arguments) {
     }
   }
   for (const std::string &operation : options.operations) {
-    if (operation != "forward" && operation != "backward_input" && operation != "backward_filter") {
+    if (operation != "forward" && operation != "forward_fused" && operation != "backward_input" &&
+        operation != "backward_filter") {
       throw std::runtime_error("--ops holds \"" + operation +
-                               "\", expected some of forward, backward_input, backward_filter");
+                               "\", expected some of forward, forward_fused, backward_input, backward_filter");
     }
   }
   check_dtypes("--dtypes", options.dtypes);
@@ -169,10 +170,12 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
     result->push_back(
         {std::string(operation), std::string(algorithm), problem, std::string(dtype.name), std::string(target.name)});
   };
+  const bool has_forward =
+      std::find(options.operations.begin(), options.operations.end(), "forward") != options.operations.end();
   const bool is_float = dtype.value == HALCONV_FLOAT32;  // the others have no algorithms but the direct sum
   for (const std::string &name : options.operations) {
     const std::string operation = "conv2d_" + name;
-    if (operation != kForward && !dtype.has_gradients) continue;
+    if (!is_forward(operation) && !dtype.has_gradients) continue;
     bool has_winograd = false;
     for (const Conv2dProblem &problem : problems) {
       const bool depthwise = is_float && problem.is_depthwise();
@@ -188,11 +191,13 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
     }
     if (is_float) add(operation, kDepthwise, std::nullopt);
     add(operation, "", std::nullopt);
-    if (operation != kForward && is_float && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
-    if (operation == kBackwardFilter) continue;
-    add("reorder_filter_" + name, "", std::nullopt);
+    if (!is_forward(operation) && is_float && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
+    if (operation == kForwardFused && dtype.has_gradients) add(kEpilogueBackward, "", std::nullopt);
+    if (operation == kBackwardFilter || (operation == kForwardFused && has_forward)) continue;
+    const std::string_view reorder = operation == kBackwardInput ? kReorderFilterBackwardInput : kReorderFilterForward;
+    add(reorder, "", std::nullopt);
     if (!has_winograd) continue;
-    for (std::string_view algorithm : {kWinograd2, kWinograd4}) add("reorder_filter_" + name, algorithm, std::nullopt);
+    for (std::string_view algorithm : {kWinograd2, kWinograd4}) add(reorder, algorithm, std::nullopt);
   }
 }
 

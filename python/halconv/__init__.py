@@ -27,7 +27,7 @@ import numpy as np
 
 from . import _halconv
 from ._halconv import Conv2dProblem, Kernel, SuiteEntry, explain, kernel_for, kernels, parse_suite, targets
-from .attributes import check_data_format, integers, sizes, split_padding
+from .attributes import activation_bounds, check_data_format, integers, sizes, split_padding
 from .depthwise import grouped_filter_shape, input_shape
 
 __all__ = [
@@ -45,6 +45,9 @@ __all__ = [
     "depthwise_conv2d_backprop_filter",
     "depthwise_conv2d_backprop_input",
     "explain",
+    "fused_conv2d",
+    "fused_conv2d_backprop_epilogue",
+    "fused_depthwise_conv2d",
     "kernel_for",
     "kernels",
     "parse_suite",
@@ -79,7 +82,8 @@ def _compute(function, *arguments):
     dtype = next(argument.dtype for argument in arguments if isinstance(argument, np.ndarray))
     if dtype.name == "bfloat16":
         arguments = [a.view(np.uint16) if isinstance(a, np.ndarray) and a.dtype == dtype else a for a in arguments]
-    return function(*arguments).view(dtype)
+    result = function(*arguments)
+    return tuple(array.view(dtype) for array in result) if isinstance(result, tuple) else result.view(dtype)
 
 
 def conv2d_output_shape(input_shape, filter_shape, strides, padding, data_format="NHWC", dilations=None):
@@ -113,6 +117,56 @@ def conv2d(
         input = input.reshape(math.prod(batch), *input.shape[-3:])
     output = _compute(_halconv.conv2d, input, filters, attributes, _halconv.Execution(target, threads, accuracy))
     return output.reshape(*batch, *output.shape[1:]) if len(batch) > 1 else output
+
+
+def _activation(activation):
+    if activation is None or isinstance(activation, str):
+        return _halconv.Activation(activation or "none", 0, 0)
+    return _halconv.Activation("clamp", *activation_bounds(activation))
+
+
+def fused_conv2d(
+    input,
+    filters,
+    strides,
+    padding,
+    bias=None,
+    residual=None,
+    activation=None,
+    data_format="NHWC",
+    dilations=None,
+    *,
+    target=None,
+    threads=0,
+    accuracy="standard",
+):
+    """activation(conv2d(input, filters) + bias + residual) in one pass: bias [k], residual of the output's shape.
+
+    `activation` is None, "relu", "relu6", or the (lower, upper) that the output is kept between.
+    """
+    attributes = _attributes(strides, padding, data_format, dilations)
+    input, filters = _array("input", input), _array("filters", filters)
+    bias = bias if bias is None else _array("bias", bias)
+    residual = residual if residual is None else _array("residual", residual)
+    execution = _halconv.Execution(target, threads, accuracy)
+    return _compute(
+        _halconv.fused_conv2d, input, filters, bias, residual, _activation(activation), attributes, execution
+    )
+
+
+def fused_conv2d_backprop_epilogue(output, out_backprop, activation=None, *, target=None, threads=0):
+    """The gradients through fused_conv2d's epilogue, from its output and out_backprop: (masked_out_backprop [n, p, q,
+    k], bias_backprop [k]).
+
+    The first is out_backprop where `output` lies strictly between the activation's bounds, else 0: the gradient with
+    respect to the residual, and the out_backprop that conv2d's gradients take. The second is its sum over n, p and q.
+    """
+    output, out_backprop = _array("output", output), _array("out_backprop", out_backprop)
+    execution = _halconv.Execution(target, threads)
+    masked, bias = _compute(
+        _halconv.fused_conv2d_backprop_epilogue, output, out_backprop, _activation(activation), execution
+    )
+    return masked, bias.reshape(-1)
 
 
 def _input_gradient(name, summary):
@@ -237,6 +291,29 @@ def depthwise_conv2d(
     filter = filter.reshape(grouped_filter_shape(input.shape[-1], filter.shape))
     how = {"target": target, "threads": threads, "accuracy": accuracy}
     return conv2d(input, filter, strides, padding, data_format or "NHWC", dilations, **how)
+
+
+def fused_depthwise_conv2d(
+    input,
+    filter,
+    strides,
+    padding,
+    bias=None,
+    residual=None,
+    activation=None,
+    data_format="NHWC",
+    dilations=None,
+    *,
+    target=None,
+    threads=0,
+    accuracy="standard",
+):
+    """fused_conv2d for depthwise_conv2d: input [n, h, w, c], filter [r, s, c, m], bias [c * m]."""
+    input, filter = _array("input", input), _array("filter", filter)
+    filter = filter.reshape(grouped_filter_shape(input.shape[-1], filter.shape))
+    how = {"target": target, "threads": threads, "accuracy": accuracy}
+    epilogue = {"bias": bias, "residual": residual, "activation": activation}
+    return fused_conv2d(input, filter, strides, padding, **epilogue, data_format=data_format, dilations=dilations, **how)
 
 
 def depthwise_conv2d_backprop_input(

@@ -3,6 +3,7 @@
 Errors have TensorFlow's words; what can be wrong comes in TensorFlow's order.
 """
 
+import math
 import operator
 from typing import NamedTuple
 
@@ -64,6 +65,20 @@ def split_padding(padding):
             f"When padding is a list, it must be of size 4. Received: padding={padding} of size {len(pairs)}"
         )
     return "EXPLICIT", [operator.index(side) for pair in pairs for side in pair]
+
+
+def activation_bounds(activation):
+    """The (lower, upper) that a fused convolution's output is kept between."""
+    named = {None: (-math.inf, math.inf), "relu": (0, math.inf), "relu6": (0, 6)}
+    if activation is None or isinstance(activation, str):
+        if activation not in named:
+            raise ValueError(f'activation is "{activation}", expected None, relu, relu6 or (lower, upper)')
+        return named[activation]
+    try:
+        lower, upper = map(float, activation)
+    except (TypeError, ValueError):
+        raise TypeError(f"activation is {activation!r}, expected None, 'relu', 'relu6' or (lower, upper)") from None
+    return lower, upper
 
 
 def check_data_format(data_format):

@@ -12,7 +12,7 @@ not fit; sums without terms are zero.
 import numpy as np
 
 from . import depthwise
-from .attributes import conv2d_attributes, sizes
+from .attributes import activation_bounds, conv2d_attributes, sizes
 from .geometry import check_groups, conv2d_geometry, gradient_geometry, resolve_input_sizes
 
 
@@ -159,6 +159,45 @@ def depthwise_conv2d_backprop_filter(
     for r, s, window in _taps(filter_shape, geometry):
         filter_backprop[r, s] = np.sum(padded[window][..., np.newaxis] * by_channel, axis=(0, 1, 2))
     return filter_backprop
+
+
+def _epilogue(sums, bias, residual, activation):
+    lower, upper = activation_bounds(activation)
+    if bias is not None:
+        if np.shape(bias) != sums.shape[3:]:
+            raise ValueError(f"bias has shape {list(np.shape(bias))}, expected {list(sums.shape[3:])}")
+        sums = sums + np.asarray(bias, np.float64)
+    if residual is not None:
+        if np.shape(residual) != sums.shape:
+            raise ValueError(f"residual has shape {list(np.shape(residual))}, expected {list(sums.shape)}")
+        sums = sums + np.asarray(residual, np.float64)
+    if not lower <= upper:
+        raise ValueError(f"activation is {(lower, upper)}, expected lower <= upper, and no NaN")
+    return np.clip(sums, lower, upper)
+
+
+def fused_conv2d(
+    input, filters, strides, padding, bias=None, residual=None, activation=None, data_format="NHWC", dilations=None
+):
+    """activation(conv2d(input, filters) + bias + residual): bias [k], residual of the output's shape."""
+    return _epilogue(conv2d(input, filters, strides, padding, data_format, dilations), bias, residual, activation)
+
+
+def fused_depthwise_conv2d(
+    input, filter, strides, padding, bias=None, residual=None, activation=None, data_format="NHWC", dilations=None
+):
+    """fused_conv2d for depthwise_conv2d."""
+    sums = depthwise_conv2d(input, filter, strides, padding, data_format, dilations)
+    return _epilogue(sums, bias, residual, activation)
+
+
+def fused_conv2d_backprop_epilogue(output, out_backprop, activation=None):
+    """The gradients through fused_conv2d's epilogue: (masked_out_backprop [n, p, q, k], bias_backprop [k])."""
+    output, out_backprop = np.asarray(output, np.float64), np.asarray(out_backprop, np.float64)
+    lower, upper = activation_bounds(activation)
+    below = output <= upper if np.isinf(upper) else output < upper
+    masked = np.where((output > lower) & below | (activation is None), out_backprop, 0)
+    return masked, masked.sum(axis=(0, 1, 2))
 
 
 def rounding_error_bound(terms, magnitudes):

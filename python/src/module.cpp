@@ -162,6 +162,68 @@ Result compute(Function function, const NamedArray &first, const NamedArray &sec
   return result;
 }
 
+/// Where a fused convolution's output is kept between.
+struct Activation {
+  halconv_activation activation = HALCONV_NO_ACTIVATION;
+  double lower = 0, upper = 0;
+};
+
+halconv_activation activation_of(const std::string &name) {
+  constexpr std::pair<const char *, halconv_activation> kActivations[] = {
+      {"none", HALCONV_NO_ACTIVATION}, {"relu", HALCONV_RELU}, {"relu6", HALCONV_RELU6}, {"clamp", HALCONV_CLAMP}};
+  for (const auto &[known, activation] : kActivations) {
+    if (name == known) return activation;
+  }
+  raise(PyExc_ValueError, "activation is \"" + name + "\", expected None, relu, relu6 or (lower, upper)");
+}
+
+Result fused_conv2d(const Array &input, const Array &filters, const std::optional<Array> &bias,
+                    const std::optional<Array> &residual, const Activation &activation,
+                    const halconv_conv2d_attributes &attributes, const Execution &execution) {
+  const halconv_int_list shapes[] = {shape_of(input), shape_of(filters)};
+  Shape shape;
+  int64_t paddings[2][2];
+  raise_unless_ok(halconv_conv2d_output_shape(&shapes[0], &shapes[1], &attributes, shape.data(), paddings));
+  const halconv_tensor inputs[] = {describe_input({"input", input}), describe_input({"filters", filters})};
+  halconv_tensor addends[2]{};
+  if (bias) addends[0] = describe_input({"bias", *bias});
+  if (residual) addends[1] = describe_input({"residual", *residual});
+  const halconv_epilogue epilogue{bias ? &addends[0] : nullptr, residual ? &addends[1] : nullptr, activation.activation,
+                                  activation.lower, activation.upper};
+  Result result = allocate(shape, input.dtype());
+  halconv_tensor output = describe(result.data(), {shape.begin(), shape.end()}, inputs[0].dtype);
+  const halconv_execution how = execution.to_c();
+  halconv_status status;
+  {
+    nb::gil_scoped_release released;
+    status = halconv_fused_conv2d(&inputs[0], &inputs[1], &attributes, &epilogue, &how, &output);
+  }
+  raise_unless_ok(status);
+  return result;
+}
+
+/// The masked gradient and, as [1, 1, 1, k], the bias's.
+std::tuple<Result, Result> fused_conv2d_backprop_epilogue(const Array &output, const Array &out_backprop,
+                                                          const Activation &activation, const Execution &execution) {
+  const halconv_tensor inputs[] = {describe_input({"output", output}), describe_input({"out_backprop", out_backprop})};
+  const halconv_tensor &gradient = inputs[1];
+  if (gradient.rank != 4) raise(PyExc_ValueError, "out_backprop must be 4-dimensional");
+  const std::vector<int64_t> shape(gradient.shape, gradient.shape + 4);
+  Result masked = allocate({shape[0], shape[1], shape[2], shape[3]}, out_backprop.dtype());
+  Result bias = allocate({1, 1, 1, shape[3]}, out_backprop.dtype());
+  halconv_tensor results[] = {describe(masked.data(), shape, gradient.dtype),
+                              describe(bias.data(), {shape[3]}, gradient.dtype)};
+  const halconv_epilogue epilogue{nullptr, nullptr, activation.activation, activation.lower, activation.upper};
+  const halconv_execution how = execution.to_c();
+  halconv_status status;
+  {
+    nb::gil_scoped_release released;
+    status = halconv_fused_conv2d_backprop_epilogue(&inputs[0], &gradient, &epilogue, &how, &results[0], &results[1]);
+  }
+  raise_unless_ok(status);
+  return {masked, bias};
+}
+
 using Paddings = std::array<std::array<int64_t, 2>, 2>;
 
 std::tuple<Shape, Paddings> conv2d_output_shape(const std::vector<int64_t> &input_shape,
@@ -220,12 +282,14 @@ void define_filter_gradient(nb::module_ &module, const char *name, Function func
 
 halconv_operation operation_of(const std::string &name) {
   constexpr std::pair<const char *, halconv_operation> kOperations[] = {{"forward", HALCONV_FORWARD},
+                                                                        {"forward_fused", HALCONV_FORWARD_FUSED},
                                                                         {"backward_input", HALCONV_BACKWARD_INPUT},
                                                                         {"backward_filter", HALCONV_BACKWARD_FILTER}};
   for (const auto &[known, operation] : kOperations) {
     if (name == known) return operation;
   }
-  raise(PyExc_ValueError, "operation is \"" + name + "\", expected forward, backward_input or backward_filter");
+  raise(PyExc_ValueError,
+        "operation is \"" + name + "\", expected forward, forward_fused, backward_input or backward_filter");
 }
 
 std::string explain(const std::string &operation, const std::string &problem, const std::optional<std::string> &target,
@@ -323,6 +387,10 @@ NB_MODULE(_halconv, module) {
             new (self) Execution{std::move(target), accuracy_of(accuracy), threads};
           },
           nb::arg("target").none(), nb::arg("threads"), nb::arg("accuracy") = "standard");
+  nb::class_<Activation>(module, "Activation")
+      .def("__init__", [](Activation *self, const std::string &name, double lower, double upper) {
+        new (self) Activation{activation_of(name), lower, upper};
+      });
   nb::class_<halconv_kernel_info>(module, "Kernel", "A row of the kernel table.")
       .def_ro("name", &halconv_kernel_info::name)
       .def_ro("operation", &halconv_kernel_info::operation)
@@ -334,6 +402,10 @@ NB_MODULE(_halconv, module) {
   define_problem(module);
 
   define_forward(module);
+  module.def("fused_conv2d", &fused_conv2d, nb::arg("input"), nb::arg("filters"), nb::arg("bias").none(),
+             nb::arg("residual").none(), nb::arg("activation"), nb::arg("attributes"), nb::arg("execution"));
+  module.def("fused_conv2d_backprop_epilogue", &fused_conv2d_backprop_epilogue, nb::arg("output"),
+             nb::arg("out_backprop"), nb::arg("activation"), nb::arg("execution"));
   define_input_gradient(module, "conv2d_backprop_input", halconv_conv2d_backprop_input, false);
   define_input_gradient(module, "conv2d_transpose", halconv_conv2d_transpose, true);
   define_input_gradient(module, "conv2d_backprop_input_autodiff", halconv_conv2d_backprop_input_autodiff, false);

@@ -216,3 +216,38 @@ def test_depthwise(strides, dilations, padding):
         (halconv.depthwise_conv2d_backprop_filter, tf.nn.depthwise_conv2d_backprop_filter, (x, w.shape, output)),
     ):
         np.testing.assert_array_equal(ours(*arguments, strides, padding), theirs(*arguments, strides, padding))
+
+ACTIVATIONS = [("relu", tf.nn.relu, tf.raw_ops.ReluGrad), ("relu6", tf.nn.relu6, tf.raw_ops.Relu6Grad)]
+
+
+@randomly
+@given(arguments())
+def test_fused_conv2d_and_its_gradients(problem):
+    input_shape, filter_shape, attributes = problem
+    x, w = problems.integers(input_shape, 1), problems.integers(filter_shape, 2)
+    attributes = attributes | {"strides": four_values(attributes["strides"])}
+    attributes["dilations"] = four_values(attributes["dilations"])
+    sums = outcome(tf.nn.conv2d, x, w, **attributes)
+    if isinstance(sums, Exception):
+        assert_agrees(outcome(halconv.fused_conv2d, x, w, **attributes), sums)
+        return
+    bias, residual = problems.integers(sums.shape[3:], 4), problems.integers(sums.shape, 5)
+    d_out = problems.integers(sums.shape, 6)
+    for name, activation, gradient in ACTIVATIONS:
+        theirs = activation(tf.nn.bias_add(sums, bias) + residual)
+        ours = halconv.fused_conv2d(x, w, **attributes, bias=bias, residual=residual, activation=name)
+        np.testing.assert_array_equal(ours, theirs)
+        masked, d_bias = halconv.fused_conv2d_backprop_epilogue(ours, d_out, name)
+        their_masked = gradient(gradients=d_out, features=theirs)
+        np.testing.assert_array_equal(masked, their_masked)
+        np.testing.assert_array_equal(d_bias, tf.raw_ops.BiasAddGrad(out_backprop=their_masked))
+
+
+def test_fused_epilogue_of_infinity_and_nan():
+    values = np.array([-np.inf, -1, 0, 3, 6, 7, np.inf, np.nan], np.float32).reshape(1, 1, -1, 1)
+    one, d_out = np.ones((1, 1, 1, 1), np.float32), np.arange(1, 9, dtype=np.float32).reshape(values.shape)
+    for name, activation, gradient in ACTIVATIONS:
+        ours, theirs = halconv.fused_conv2d(values, one, 1, "VALID", activation=name), activation(values)
+        np.testing.assert_array_equal(ours, theirs)
+        masked, _ = halconv.fused_conv2d_backprop_epilogue(ours, d_out, name)
+        np.testing.assert_array_equal(masked, gradient(gradients=d_out, features=theirs))

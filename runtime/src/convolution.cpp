@@ -16,14 +16,14 @@ Extents<4> output_extents(const Conv2dProblem &p) { return {p.out_channels, p.ou
 /// A group's filter as the kernel's side sees it, (blocked channels, other channels, s, r), before blocking.
 Extents<4> filter_extents(const Kernel &kernel, const Conv2dProblem &p) {
   const Conv2dProblem group = p.group();
-  const bool forward = kernel.name.operation == kForward;
+  const bool forward = is_forward(kernel.name.operation);
   return {forward ? group.out_channels : group.in_channels, forward ? group.in_channels : group.out_channels,
           p.filter_width, p.filter_height};
 }
 
 std::string reorder_kernel_name(const Kernel &kernel) {
   const std::string_view operation =
-      kernel.name.operation == kForward ? kReorderFilterForward : kReorderFilterBackwardInput;
+      is_forward(kernel.name.operation) ? kReorderFilterForward : kReorderFilterBackwardInput;
   return to_string(
       KernelName{std::string(operation), kernel.name.algorithm, std::nullopt, kernel.name.dtype, kernel.name.target});
 }
@@ -74,6 +74,10 @@ class Convolution::FilterOperand {
   Status bind(const halconv_tensor *filter, KernelTensor *packed) {
     tensor_ = packed;
     if (tensor_ != nullptr) return ok_status();
+    if (filter == nullptr) {
+      tensor_ = &packed_;
+      return convolution_.make_zero_filter(&packed_);
+    }
     HALCONV_RETURN_IF_ERROR(convolution_.bind_input(*filter, &hwio_));
     if (!convolution_.has_blocked_filter()) {
       tensor_ = &hwio_;
@@ -102,6 +106,10 @@ Convolution::Convolution(const Kernel &kernel, const Conv2dProblem &problem) : k
   column_phases_ = backward_input_phases(p.in_width, p.filter_width, p.stride_width, p.dilation_width, p.pad_left);
 }
 
+halconv_dtype Convolution::dtype() const { return find_dtype(kernel_->name.dtype)->value; }
+
+bool Convolution::has_epilogue() const { return kernel_->name.operation == kForwardFused; }
+
 bool Convolution::has_blocked_filter() const {
   const std::string &algorithm = kernel_->name.algorithm;
   return kernel_->name.operation != kBackwardFilter && (algorithm.empty() || is_winograd(algorithm));
@@ -123,7 +131,7 @@ Status Convolution::prepare(CallContext *context) {
   reorder_kernel_ = find_kernel(reorder_kernel_name(*kernel_));
   const auto [blocked, other, columns, rows] = filter_extents(*kernel_, problem_);
   KernelTensor filter(context, *kernel_->target), input(context, *kernel_->target), output(context, *kernel_->target);
-  const halide_type_t type = halide_type(find_dtype(kernel_->name.dtype)->value);
+  const halide_type_t type = halide_type(dtype());
   packed_type_ = argument_type(*kernel_, "filter");
   filter.describe(Extents<6>{blocked, other, columns, rows, 1, problem_.groups}, packed_type_);
   input.describe(input_extents(problem_), type);
@@ -131,8 +139,13 @@ Status Convolution::prepare(CallContext *context) {
   output.describe(output_extents(problem_), type);
   output.split_groups(problem_.groups);
   KernelCall call(context);
-  if (kernel_->name.operation == kForward) {
+  EpilogueArguments epilogue(context, *kernel_->target);
+  if (is_forward(kernel_->name.operation)) {
     call.add(input.buffer()).add(filter.buffer());
+    if (has_epilogue()) {
+      epilogue.describe(problem_, dtype());
+      epilogue.add_to(&call);
+    }
     add_geometry(&call);
     call.add(output.buffer());
   } else {
@@ -152,7 +165,7 @@ Status Convolution::prepare(CallContext *context) {
 
 /// HWIO of one group is the direct forward kernels' layout with a single block.
 bool Convolution::is_hwio_in_place(KernelTensor *filter) const {
-  return kernel_->name.operation == kForward && kernel_->name.algorithm.empty() && problem_.groups == 1 &&
+  return is_forward(kernel_->name.operation) && kernel_->name.algorithm.empty() && problem_.groups == 1 &&
          packed_extents_[0] == problem_.out_channels && packed_extents_[4] == 1 &&
          packed_type_ == filter->buffer()->type && filter->is_aligned();
 }
@@ -169,6 +182,21 @@ Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *oper
   return ok_status();
 }
 
+Status Convolution::make_zero_input(KernelTensor *input) const {
+  HALCONV_RETURN_IF_ERROR(input->allocate(input_extents(problem_), halide_type(dtype())));
+  input->split_groups(problem_.groups);
+  return input->fill_with_zeros();
+}
+
+Status Convolution::make_zero_filter(KernelTensor *packed) const {
+  HALCONV_RETURN_IF_ERROR(packed->allocate(packed_extents_, packed_type_));
+  return packed->fill_with_zeros();
+}
+
+Status Convolution::make_zeros(KernelTensor *zeros) const {
+  return has_epilogue() ? make_zero_channels(problem_, dtype(), zeros) : ok_status();
+}
+
 Status Convolution::pack_filter(KernelTensor *filter, KernelTensor *packed) const {
   if (!has_blocked_filter()) return packed->copy(filter);
   if (reorder_kernel_ == nullptr) return errors::no_reorder_kernel(reorder_kernel_name(*kernel_), kernel_->text);
@@ -177,7 +205,7 @@ Status Convolution::pack_filter(KernelTensor *filter, KernelTensor *packed) cons
 }
 
 Status Convolution::run(const Operands &operands, CallContext *context) const {
-  if (kernel_->name.operation == kForward) return run_forward(operands, context);
+  if (is_forward(kernel_->name.operation)) return run_forward(operands, context);
   if (kernel_->name.operation == kBackwardInput) return run_backward_input(operands, context);
   return run_backward_filter(operands, context);
 }
@@ -185,11 +213,16 @@ Status Convolution::run(const Operands &operands, CallContext *context) const {
 Status Convolution::run_forward(const Operands &operands, CallContext *context) const {
   KernelTensor src(context, *kernel_->target), dst(context, *kernel_->target);
   FilterOperand filter(*this, context);
-  HALCONV_RETURN_IF_ERROR(bind_input(*operands.first, &src));
+  EpilogueArguments epilogue(context, *kernel_->target);
+  HALCONV_RETURN_IF_ERROR(operands.first == nullptr ? make_zero_input(&src) : bind_input(*operands.first, &src));
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.second, operands.packed_filter));
   HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &dst));
   KernelCall call(context);
   call.add(src.buffer()).add(filter.tensor()->buffer());
+  if (has_epilogue()) {
+    HALCONV_RETURN_IF_ERROR(epilogue.bind(operands.epilogue, problem_, dtype(), operands.zeros));
+    epilogue.add_to(&call);
+  }
   add_geometry(&call);
   HALCONV_RETURN_IF_ERROR(call.add(dst.buffer()).run(*kernel_));
   return dst.publish();

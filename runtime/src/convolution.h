@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "call_context.h"
+#include "epilogue.h"
 #include "halconv/backward_input_phase.h"
 #include "halconv/conv2d_problem.h"
 #include "kernel_call.h"
@@ -15,11 +16,14 @@
 namespace halconv::runtime {
 
 /// The tensors of one call, of the problem's shapes: forward (input, filter) -> output, backward_input (filter,
-/// out_backprop) -> input_backprop, backward_filter (input, out_backprop) -> filter_backprop.
+/// out_backprop) -> input_backprop, backward_filter (input, out_backprop) -> filter_backprop. Forward kernels of the
+/// direct sum take zeros for one that is null.
 struct Operands {
   const halconv_tensor *first, *second;
   const halconv_tensor *result;
   KernelTensor *packed_filter = nullptr;  ///< if not null, this is the filter and its tensor is not looked at
+  Epilogue epilogue = {};                 ///< of fused kernels
+  KernelTensor *zeros = nullptr;          ///< what make_zeros made
 };
 
 class Convolution {
@@ -42,12 +46,19 @@ class Convolution {
   /// again.
   Status pack_filter(KernelTensor *filter, KernelTensor *packed) const;
 
+  /// Makes what a fused kernel reads for a missing bias or residual; nothing for other kernels.
+  Status make_zeros(KernelTensor *zeros) const;
+
   Status run(const Operands &operands, CallContext *context) const;
 
  private:
   class FilterOperand;
 
+  halconv_dtype dtype() const;
+  bool has_epilogue() const;
   bool is_hwio_in_place(KernelTensor *filter) const;
+  Status make_zero_input(KernelTensor *input) const;
+  Status make_zero_filter(KernelTensor *packed) const;
   Status bind_input(const halconv_tensor &tensor, KernelTensor *operand) const;
   Status bind_output(const halconv_tensor &tensor, KernelTensor *operand) const;
   void add_geometry(KernelCall *call) const;

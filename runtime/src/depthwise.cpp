@@ -38,6 +38,16 @@ halconv_status halconv_depthwise_conv2d(const halconv_tensor *input, const halco
   return status.code == HALCONV_OK ? halconv_conv2d(input, &grouped, attributes, execution, output) : status;
 }
 
+halconv_status halconv_fused_depthwise_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                                              const halconv_conv2d_attributes *attributes,
+                                              const halconv_epilogue *epilogue, const halconv_execution *execution,
+                                              halconv_tensor *output) {
+  halconv_tensor grouped;
+  const halconv_status status = guarded([&] { return view_grouped({"input", input}, {"filter", filter}, &grouped); });
+  if (status.code != HALCONV_OK) return status;
+  return halconv_fused_conv2d(input, &grouped, attributes, epilogue, execution, output);
+}
+
 halconv_status halconv_depthwise_conv2d_backprop_input(const halconv_tensor *filter, const halconv_tensor *out_backprop,
                                                        const halconv_conv2d_attributes *attributes,
                                                        const halconv_execution *execution,

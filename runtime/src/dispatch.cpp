@@ -78,8 +78,10 @@ std::string winograd_objection(const Kernel &kernel, const KernelRequest &reques
   if (execution.accuracy == HALCONV_ACCURACY_STANDARD && !is_standard(kernel.name)) {
     return "accuracy standard does not allow " + kernel.name.generator();
   }
+  // The epilogue takes no time beside the sums.
+  const std::string_view operation = is_forward(kernel.name.operation) ? kForward : kernel.name.operation;
   for (const WinogradThreshold &threshold : kWinogradThresholds) {
-    if (threshold.operation != kernel.name.operation || threshold.algorithm != kernel.name.algorithm) continue;
+    if (threshold.operation != operation || threshold.algorithm != kernel.name.algorithm) continue;
     const Conv2dProblem &p = request.problem;
     const int64_t pixels = p.batch * p.out_height * p.out_width;
     const int64_t least = execution.filter_changes ? threshold.pixels_if_filter_changes : threshold.pixels;

@@ -45,6 +45,32 @@ halconv_status halconv_conv2d(const halconv_tensor *input, const halconv_tensor 
   });
 }
 
+halconv_status halconv_fused_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                                    const halconv_conv2d_attributes *attributes, const halconv_epilogue *epilogue,
+                                    const halconv_execution *execution, halconv_tensor *output) {
+  return guarded([&] {
+    using namespace halconv::runtime;
+    const NamedTensor x{"input", input}, w{"filter", filter}, y{"output", output};
+    Conv2dProblem problem;
+    HALCONV_RETURN_IF_ERROR(check_forward(x, w, y, attributes, &problem));
+    Epilogue checked;
+    HALCONV_RETURN_IF_ERROR(check_epilogue(epilogue, y, &checked));
+    return run_operation({halconv::kForwardFused, "", problem, x, w, y, checked}, execution);
+  });
+}
+
+halconv_status halconv_fused_conv2d_backprop_epilogue(const halconv_tensor *output, const halconv_tensor *out_backprop,
+                                                      const halconv_epilogue *epilogue,
+                                                      const halconv_execution *execution,
+                                                      halconv_tensor *masked_out_backprop,
+                                                      halconv_tensor *bias_backprop) {
+  return guarded([&] {
+    return halconv::runtime::run_epilogue_gradient({"output", output}, {"out_backprop", out_backprop}, epilogue,
+                                                   execution, {"masked_out_backprop", masked_out_backprop},
+                                                   {"bias_backprop", bias_backprop});
+  });
+}
+
 halconv_status halconv_conv2d_backprop_input(const halconv_tensor *filter, const halconv_tensor *out_backprop,
                                              const halconv_conv2d_attributes *attributes,
                                              const halconv_execution *execution, halconv_tensor *input_backprop) {

@@ -27,22 +27,30 @@ class KernelCall {
     return *this;
   }
   KernelCall &add_scalar(int64_t scalar) {
-    scalars_[count_] = static_cast<int32_t>(scalar);
+    scalars_[count_].integer = static_cast<int32_t>(scalar);
     arguments_[count_] = &scalars_[count_];
     ++count_;
     return *this;
   }
 
+  /// `value`, which `type` holds.
+  KernelCall &add_scalar(double value, halide_type_t type);
+
   Status run(const Kernel &kernel);
 
  private:
-  static constexpr size_t kMaxArguments = 10;
+  static constexpr size_t kMaxArguments = 14;
+  union Scalar {
+    int32_t integer;
+    float single;
+    double real;
+  };
 
   void *user_context_;
   CallContext *const context_;
   size_t count_ = 1;
   std::array<void *, kMaxArguments> arguments_{};
-  std::array<int32_t, kMaxArguments> scalars_{};
+  std::array<Scalar, kMaxArguments> scalars_{};
 };
 
 }  // namespace halconv::runtime

@@ -34,8 +34,23 @@ Status operation_name(halconv_operation operation, std::string_view *name) {
     case HALCONV_BACKWARD_FILTER:
       *name = kBackwardFilter;
       return ok_status();
+    case HALCONV_FORWARD_FUSED:
+      *name = kForwardFused;
+      return ok_status();
   }
   return errors::operation(operation);
+}
+
+Conv2dProblem pointwise_problem(const halconv_tensor &output) {
+  const int64_t *const shape = output.shape;
+  Conv2dProblem problem;
+  problem.batch = shape[0];
+  problem.in_height = problem.out_height = shape[1];
+  problem.in_width = problem.out_width = shape[2];
+  problem.in_channels = 1;
+  problem.out_channels = shape[3];
+  problem.filter_height = problem.filter_width = 1;
+  return problem;
 }
 
 Status enter_target(const TargetInfo &target, halconv_device device, CallContext *context) {
@@ -61,8 +76,9 @@ Status fill_with_zeros(const halconv_tensor &tensor, CallContext *context) {
 }
 
 Status run_operation(const Operation &operation, const halconv_execution *options) {
-  const halconv_tensor &first = *operation.first.tensor, &second = *operation.second.tensor;
+  const halconv_tensor *first = operation.first.tensor, *second = operation.second.tensor;
   const halconv_tensor &result = *operation.result.tensor;
+  Conv2dProblem problem = operation.problem;
   HALCONV_RETURN_IF_ERROR(check_placement(operation.first, operation.second, operation.result));
   Execution execution;
   HALCONV_RETURN_IF_ERROR(resolve_execution(options, &execution));
@@ -70,15 +86,22 @@ Status run_operation(const Operation &operation, const halconv_execution *option
   HALCONV_RETURN_IF_ERROR(check_target(execution));
   if (element_count(result) == 0) return ok_status();
   CallContext context(execution, execution.allocator());
-  if (element_count(first) == 0 || element_count(second) == 0) return fill_with_zeros(result, &context);
-  HALCONV_RETURN_IF_ERROR(check_representable(operation.problem));
+  if (element_count(*first) == 0 || element_count(*second) == 0) {
+    if (operation.name != kForwardFused) return fill_with_zeros(result, &context);
+    // Sums without terms are as those of zeros, which the epilogue goes on with.
+    first = second = nullptr;
+    problem = pointwise_problem(result);
+  }
+  HALCONV_RETURN_IF_ERROR(check_representable(problem));
   const Kernel *kernel = nullptr;
-  HALCONV_RETURN_IF_ERROR(select_kernel(
-      {operation.name, operation.algorithm, operation.problem, {result.dtype, result.device}}, execution, &kernel));
+  HALCONV_RETURN_IF_ERROR(
+      select_kernel({operation.name, operation.algorithm, problem, {result.dtype, result.device}}, execution, &kernel));
   HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, result.device, &context));
-  Convolution convolution(*kernel, operation.problem);
+  Convolution convolution(*kernel, problem);
   HALCONV_RETURN_IF_ERROR(convolution.prepare(&context));
-  return convolution.run({&first, &second, &result}, &context);
+  KernelTensor zeros(&context, *kernel->target);
+  if (operation.epilogue.needs_zeros()) HALCONV_RETURN_IF_ERROR(convolution.make_zeros(&zeros));
+  return convolution.run({first, second, &result, nullptr, operation.epilogue, &zeros}, &context);
 }
 
 }  // namespace halconv::runtime

@@ -18,7 +18,8 @@ struct halconv_plan {
         context(execution, &allocator),
         convolution(kernel, request.problem),
         format(request.format),
-        packed_filter(&context, *kernel.target) {}
+        packed_filter(&context, *kernel.target),
+        zeros(&context, *kernel.target) {}
 
   runtime::Execution execution;
   runtime::PlanAllocator allocator;
@@ -26,6 +27,7 @@ struct halconv_plan {
   runtime::Convolution convolution;
   halconv_tensor_format format;
   runtime::KernelTensor packed_filter;
+  runtime::KernelTensor zeros;  ///< of fused kernels
 };
 
 namespace halconv::runtime {
@@ -42,7 +44,7 @@ Signature signature(const Convolution &convolution) {
   const Conv2dProblem &problem = convolution.problem();
   const Shape input = input_shape(problem), filter = filter_shape(problem), output = output_shape(problem);
   const std::string &operation = convolution.kernel().name.operation;
-  if (operation == kForward) return {"input", "filter", "output", input, filter, output};
+  if (is_forward(operation)) return {"input", "filter", "output", input, filter, output};
   if (operation == kBackwardInput) return {"filter", "out_backprop", "input_backprop", filter, output, input};
   return {"input", "out_backprop", "filter_backprop", input, output, filter};
 }
@@ -68,6 +70,7 @@ Status create_plan(halconv_operation operation, const char *problem, const halco
   auto created = std::make_unique<halconv_plan>(execution, *kernel, request);
   HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, request.format.device, &created->context));
   HALCONV_RETURN_IF_ERROR(created->convolution.prepare(&created->context));
+  HALCONV_RETURN_IF_ERROR(created->convolution.make_zeros(&created->zeros));
   *plan = created.release();
   return ok_status();
 }
@@ -83,10 +86,11 @@ Status prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {
   return convolution.pack_filter(&hwio, &plan->packed_filter);
 }
 
-Status run_plan(halconv_plan *plan, const halconv_tensor *first, const halconv_tensor *second, halconv_tensor *result) {
+Status run_plan(halconv_plan *plan, const halconv_tensor *first, const halconv_tensor *second,
+                const halconv_epilogue *epilogue, halconv_tensor *result) {
   if (plan == nullptr) return errors::null_argument("plan", "a plan");
   const Signature names = signature(plan->convolution);
-  const bool forward = plan->convolution.kernel().name.operation == kForward;
+  const bool forward = is_forward(plan->convolution.kernel().name.operation);
   const bool reads_filter = plan->convolution.kernel().name.operation != kBackwardFilter;
   const bool is_prepared = reads_filter && (forward ? second : first) == nullptr;
   if (is_prepared && !plan->packed_filter.has_memory()) return errors::plan_needs_filter();
@@ -95,7 +99,17 @@ Status run_plan(halconv_plan *plan, const halconv_tensor *first, const halconv_t
   if (!is_prepared || !forward) HALCONV_RETURN_IF_ERROR(check_operand(y, names.second_shape, plan->format));
   HALCONV_RETURN_IF_ERROR(check_operand(z, names.result_shape, plan->format));
   HALCONV_RETURN_IF_ERROR(check_placement(x, y, z));
-  return plan->convolution.run({first, second, result, is_prepared ? &plan->packed_filter : nullptr}, &plan->context);
+  Epilogue checked;
+  HALCONV_RETURN_IF_ERROR(check_epilogue(epilogue, z, &checked));
+  return plan->convolution.run(
+      {first, second, result, is_prepared ? &plan->packed_filter : nullptr, checked, &plan->zeros}, &plan->context);
+}
+
+Status run_fused_plan(halconv_plan *plan, const halconv_tensor *input, const halconv_tensor *filter,
+                      const halconv_epilogue *epilogue, halconv_tensor *output) {
+  const bool is_fused = plan == nullptr || plan->convolution.kernel().name.operation == kForwardFused;
+  if (!is_fused) return errors::plan_without_epilogue(plan->convolution.kernel().text);
+  return run_plan(plan, input, filter, epilogue, output);
 }
 
 }  // namespace
@@ -116,7 +130,12 @@ halconv_status halconv_plan_prepare_filter(halconv_plan *plan, const halconv_ten
 
 halconv_status halconv_plan_run(halconv_plan *plan, const halconv_tensor *first, const halconv_tensor *second,
                                 halconv_tensor *result) {
-  return runtime::guarded([&] { return runtime::run_plan(plan, first, second, result); });
+  return runtime::guarded([&] { return runtime::run_plan(plan, first, second, nullptr, result); });
+}
+
+halconv_status halconv_plan_run_fused(halconv_plan *plan, const halconv_tensor *input, const halconv_tensor *filter,
+                                      const halconv_epilogue *epilogue, halconv_tensor *output) {
+  return runtime::guarded([&] { return runtime::run_fused_plan(plan, input, filter, epilogue, output); });
 }
 
 const char *halconv_plan_kernel(const halconv_plan *plan) {

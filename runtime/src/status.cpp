@@ -109,6 +109,33 @@ Status overlap(const char *output, const char *input) {
   return error_status(HALCONV_INVALID_ARGUMENT, "%s overlaps %s in memory, expected separate tensors", output, input);
 }
 
+Status rank_of_channels(const char *argument, int32_t rank) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "bias must be 1-dimensional (%s has rank %" PRId32 ")", argument, rank);
+}
+
+Status activation(int value) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "epilogue->activation is %d, expected HALCONV_NO_ACTIVATION (%d), HALCONV_RELU (%d), "
+                      "HALCONV_RELU6 (%d) or HALCONV_CLAMP (%d)",
+                      value, HALCONV_NO_ACTIVATION, HALCONV_RELU, HALCONV_RELU6, HALCONV_CLAMP);
+}
+
+Status clamp_bounds(double lower, double upper) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "epilogue->lower is %g and epilogue->upper %g, expected lower <= upper, and no NaN", lower,
+                      upper);
+}
+
+Status clamp_bounds_of_integers(double lower, double upper) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "epilogue->lower is %g and epilogue->upper %g, expected an integer between them", lower, upper);
+}
+
+Status dtype_without_gradient(const char *argument, int value) {
+  return error_status(HALCONV_UNIMPLEMENTED, "%s holds %s, which has no gradients, expected floats", argument,
+                      dtype_name(value));
+}
+
 Status unrepresentable_problem(const std::string &reason) {
   return error_status(HALCONV_INVALID_ARGUMENT, "the convolution is too large: %s", reason.c_str());
 }
@@ -119,9 +146,9 @@ Status malformed_problem(const char *problem, size_t column, const std::string &
 
 Status operation(int value) {
   return error_status(HALCONV_INVALID_ARGUMENT,
-                      "operation is %d, expected HALCONV_FORWARD (%d), HALCONV_BACKWARD_INPUT (%d) or "
-                      "HALCONV_BACKWARD_FILTER (%d)",
-                      value, HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER);
+                      "operation is %d, expected HALCONV_FORWARD (%d), HALCONV_BACKWARD_INPUT (%d), "
+                      "HALCONV_BACKWARD_FILTER (%d) or HALCONV_FORWARD_FUSED (%d)",
+                      value, HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER, HALCONV_FORWARD_FUSED);
 }
 
 Status threads(int32_t value) {
@@ -228,6 +255,11 @@ Status plan_has_no_packed_filter(const std::string &kernel) {
 Status plan_needs_filter() {
   return error_status(HALCONV_INVALID_ARGUMENT,
                       "filter is null, expected a tensor, or halconv_plan_prepare_filter before the run");
+}
+
+Status plan_without_epilogue(const std::string &kernel) {
+  return error_status(HALCONV_INVALID_ARGUMENT, "plan runs kernel %s, expected one of HALCONV_FORWARD_FUSED",
+                      kernel.c_str());
 }
 
 }  // namespace errors

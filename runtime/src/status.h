@@ -41,6 +41,11 @@ Status extent(const char *argument, int32_t dimension, int64_t value);
 Status too_many_elements(const char *argument, const std::string &shape);
 Status shape(const char *argument, const std::string &actual, const std::string &expected);
 Status overlap(const char *output, const char *input);
+Status rank_of_channels(const char *argument, int32_t rank);
+Status activation(int value);
+Status clamp_bounds(double lower, double upper);
+Status clamp_bounds_of_integers(double lower, double upper);
+Status dtype_without_gradient(const char *argument, int value);
 
 Status unrepresentable_problem(const std::string &reason);
 Status malformed_problem(const char *problem, size_t column, const std::string &reason);
@@ -70,6 +75,7 @@ Status internal(const char *what);
 Status index(const char *argument, int32_t value, int32_t count);
 Status plan_has_no_packed_filter(const std::string &kernel);
 Status plan_needs_filter();
+Status plan_without_epilogue(const std::string &kernel);
 Status plan_dtype(const char *argument, int value, int expected);
 Status plan_device(const char *argument, int value, int expected);
 

@@ -107,18 +107,21 @@ bool overlap(const halconv_tensor &a, const halconv_tensor &b) {
   return first < second + bytes(b) && second < first + bytes(a);
 }
 
+/// Device and dtype of a tensor that may be null.
+Status check_alike(const NamedTensor &reference, const NamedTensor &argument) {
+  if (argument.tensor == nullptr) return ok_status();
+  if (argument.tensor->device != reference.tensor->device) {
+    return errors::mixed_devices(reference.name, reference.tensor->device, argument.name, argument.tensor->device);
+  }
+  if (argument.tensor->dtype == reference.tensor->dtype) return ok_status();
+  return errors::mixed_dtypes(reference.name, reference.tensor->dtype, argument.name, argument.tensor->dtype);
+}
+
 }  // namespace
 
 Status check_placement(const NamedTensor &first, const NamedTensor &second, const NamedTensor &output) {
   const NamedTensor &reference = first.tensor != nullptr ? first : second;
-  for (const NamedTensor &argument : {second, output}) {
-    if (argument.tensor != nullptr && argument.tensor->device != reference.tensor->device) {
-      return errors::mixed_devices(reference.name, reference.tensor->device, argument.name, argument.tensor->device);
-    }
-    if (argument.tensor != nullptr && argument.tensor->dtype != reference.tensor->dtype) {
-      return errors::mixed_dtypes(reference.name, reference.tensor->dtype, argument.name, argument.tensor->dtype);
-    }
-  }
+  for (const NamedTensor &argument : {second, output}) HALCONV_RETURN_IF_ERROR(check_alike(reference, argument));
   for (const NamedTensor &argument : {first, second, output}) {
     if (is_misaligned(argument)) {
       return errors::misaligned_data(argument.name, argument.tensor->data, data_alignment(*argument.tensor));
@@ -130,6 +133,14 @@ Status check_placement(const NamedTensor &first, const NamedTensor &second, cons
     }
   }
   return ok_status();
+}
+
+Status check_placement(const NamedTensor &output, const NamedTensor &argument) {
+  HALCONV_RETURN_IF_ERROR(check_alike(output, argument));
+  if (is_misaligned(argument)) {
+    return errors::misaligned_data(argument.name, argument.tensor->data, data_alignment(*argument.tensor));
+  }
+  return overlap(*argument.tensor, *output.tensor) ? errors::overlap(output.name, argument.name) : ok_status();
 }
 
 Status check_forward(const NamedTensor &input, const NamedTensor &filter, const NamedTensor &output,

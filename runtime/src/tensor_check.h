@@ -37,6 +37,9 @@ Status check_shape(const NamedTensor &argument, const Shape &expected);
 /// inputs may be null.
 Status check_placement(const NamedTensor &first, const NamedTensor &second, const NamedTensor &output);
 
+/// `argument` of `output`'s dtype and on its device, aligned as it needs it, and apart from it.
+Status check_placement(const NamedTensor &output, const NamedTensor &argument);
+
 /// The forward operation's tensors and attributes; `problem` receives what they describe.
 Status check_forward(const NamedTensor &input, const NamedTensor &filter, const NamedTensor &output,
                      const halconv_conv2d_attributes *attributes, Conv2dProblem *problem);

@@ -44,9 +44,13 @@ def pytest_generate_tests(metafunc):
             files = list(filter(wanted, kernel_files.read_list(names, folder, suffixes)))
             metafunc.parametrize(fixture, files, ids=[file.path.stem for file in files])
 
-    parametrize("cpu_kernel", cpu, lambda file: file.problem != "generic" and file.dtype == "f32" and not file.is_depthwise)
+    # Part of a vector has so much masked code after a fused kernel's loop that LLVM spills sums in it (3 to 5 channels, AVX2).
+    parametrize("cpu_kernel", cpu, lambda file: file.problem != "generic" and file.dtype == "f32" and not file.is_depthwise
+                and (file.operation != "conv2d_forward_fused" or file.fills_tiles))
     parametrize("whole_tile_cpu_kernel", cpu, lambda file: file.fills_tiles and file.dtype == "f32" and not file.is_depthwise)
     parametrize("depthwise_cpu_kernel", cpu, lambda file: file.is_depthwise and file.fills_vectors)
     parametrize("dot_product_kernel", {"avx512_bf16": ".s"}, lambda file: file.operation != "conv2d_backward_filter")
+    parametrize("fused_cpu_kernel", cpu, lambda file: (file.operation, file.algorithm, file.dtype) ==
+                ("conv2d_forward_fused", None, "f32") and file.fills_tiles)
     parametrize("cuda_kernel", cuda, lambda file: True)
     parametrize("whole_tile_cuda_kernel", cuda, lambda file: file.fills_tiles and not file.is_depthwise)

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 # The grammar: runtime/include/halconv/kernel_name.h.
-_NAME = re.compile(r"(?P<operation>(?:conv2d|reorder_filter)_(?:forward|backward_input|backward_filter))"
+_NAME = re.compile(r"(?P<operation>conv2d_forward_fused|epilogue_backward|"
+                   r"(?:conv2d|reorder_filter)_(?:forward|backward_input|backward_filter))"
                    r"(?:_(?P<algorithm>[a-z0-9]+))?__(?P<problem>\w+?)__(?P<dtype>\w+?)__(?P<target>\w+)")
 
 
@@ -38,13 +39,13 @@ class KernelFile:
         counts = {kind: int(count) for kind, count in re.findall(r"(g|ic|oc)(\d+)", self.problem)}
         groups = counts.pop("g", 1)
         channels = {kind: count // groups for kind, count in counts.items()}
-        of_result = {"conv2d_forward": ["oc"], "conv2d_backward_input": ["ic"], "conv2d_backward_filter": ["ic", "oc"]}
+        of_result = {"conv2d_forward": ["oc"], "conv2d_forward_fused": ["oc"], "conv2d_backward_input": ["ic"], "conv2d_backward_filter": ["ic", "oc"]}
         return bool(channels) and all(channels[kind] % 16 == 0 for kind in of_result[self.operation])
 
 
 def read_list(path: pathlib.Path, folder: pathlib.Path, suffixes: dict[str, str]) -> list[KernelFile]:
-    """The files of the convolutions among the kernels that `path` names, one a line; filter conversions hold no
-    multiply-adds. `suffixes` gives the kind of file for each target; other targets are left out."""
+    """The files of the convolutions among the kernels that `path` names, one a line; the others hold no multiply-adds.
+    `suffixes` gives the kind of file for each target; other targets are left out."""
     files = []
     for name in path.read_text().split():
         match = _NAME.fullmatch(name)

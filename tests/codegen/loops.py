@@ -26,7 +26,7 @@ def _loops(code: list[Instruction]) -> list[range]:
     return [range(header, end + 1) for header, end in last_jump.items()]
 
 
-def _bodies(code: list[Instruction]) -> list[list[Instruction]]:
+def bodies(code: list[Instruction]) -> list[list[Instruction]]:
     """What each loop holds of its own, without the loops nested in it."""
     loops = _loops(code)
 
@@ -43,7 +43,7 @@ def hot_loop(code: list[Instruction], is_multiply_add: Callable[[Instruction], b
     def multiply_adds(body: list[Instruction]) -> int:
         return sum(map(is_multiply_add, body))
 
-    hottest = max(_bodies(code), key=multiply_adds, default=code)
+    hottest = max(bodies(code), key=multiply_adds, default=code)
     return hottest if multiply_adds(hottest) > 0 else code
 
 
@@ -51,6 +51,6 @@ def densest_loop(code: list[Instruction], is_multiply_add: Callable[[Instruction
                  least: int) -> list[Instruction]:
     """The loop, of those with at least `least` multiply-adds of their own, that holds the fewest instructions for each;
     nothing if there is none."""
-    counts = [(sum(map(is_multiply_add, body)), body) for body in _bodies(code)]
+    counts = [(sum(map(is_multiply_add, body)), body) for body in bodies(code)]
     return max(((count / len(body), body) for count, body in counts if count >= least), default=(0, []),
                key=lambda density: density[0])[1]

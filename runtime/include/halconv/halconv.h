@@ -149,11 +149,12 @@ typedef struct halconv_execution {
   int32_t filter_changes;
 } halconv_execution;
 
-/// The operations that have kernels.
+/// The operations that have plans.
 typedef enum halconv_operation {
   HALCONV_FORWARD = 0,
   HALCONV_BACKWARD_INPUT = 1,
-  HALCONV_BACKWARD_FILTER = 2
+  HALCONV_BACKWARD_FILTER = 2,
+  HALCONV_FORWARD_FUSED = 3
 } halconv_operation;
 
 /// output[n, p, q, k] = sum_{r, s, c} input[n, stride_h p + dilation_h r - top, stride_w q + dilation_w s - left, c]
@@ -162,6 +163,46 @@ typedef enum halconv_operation {
 HALCONV_API halconv_status halconv_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
                                           const halconv_conv2d_attributes *attributes,
                                           const halconv_execution *execution, halconv_tensor *output);
+
+/// Where a fused convolution's output is kept between.
+typedef enum halconv_activation {
+  HALCONV_NO_ACTIVATION = 0,
+  HALCONV_RELU = 1,   ///< 0 and infinity
+  HALCONV_RELU6 = 2,  ///< 0 and 6
+  HALCONV_CLAMP = 3   ///< `lower` and `upper`
+} halconv_activation;
+
+/// What a fused convolution does with its sums before it stores them. A null pointer or a zeroed struct means nothing.
+typedef struct halconv_epilogue {
+  const halconv_tensor *bias;      ///< [k], added to every pixel; NULL: none
+  const halconv_tensor *residual;  ///< of the output's shape; NULL: none. It may not overlap the output.
+  halconv_activation activation;
+  double lower, upper;  ///< HALCONV_CLAMP's, lower <= upper, in the type that kernels sum the dtype in
+} halconv_epilogue;
+
+/// output = min(max(conv2d(input, filter) + bias + residual, lower), upper), each element computed by one kernel in the
+/// type that its dtype is summed in, rounded to the dtype once and stored once. NaN stays NaN. All tensors have one
+/// dtype and one device. Shapes as halconv_conv2d's. Its errors are those of halconv_conv2d, and besides bias or
+/// residual of another shape, an unknown activation, and bounds that are NaN, in the wrong order or, for int32, without
+/// an integer between them. Source: TensorFlow's _FusedConv2D (tensorflow/core/ops/nn_ops.cc), with BiasAdd, Add, Relu
+/// and Relu6.
+HALCONV_API halconv_status halconv_fused_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                                                const halconv_conv2d_attributes *attributes,
+                                                const halconv_epilogue *epilogue, const halconv_execution *execution,
+                                                halconv_tensor *output);
+
+/// The gradient through halconv_fused_conv2d's epilogue, in one pass over `out_backprop`. Where `output`, the forward
+/// result, lies strictly between the activation's bounds, or at an infinite upper one, masked_out_backprop is
+/// out_backprop, elsewhere 0, also where the output is NaN, as TensorFlow's ReluGrad and Relu6Grad have it; without an
+/// activation it is out_backprop everywhere, and `output` may be NULL. It is the gradient of the residual, and what
+/// halconv_conv2d_backprop_input and halconv_conv2d_backprop_filter take for `out_backprop`: that is why it is a tensor
+/// of its own. bias_backprop[k] is its sum over all other dimensions, TensorFlow's BiasAddGrad, the same on any number
+/// of threads; NULL if it is not wanted. Of `epilogue` only activation, lower and upper count. Shapes: output,
+/// out_backprop and masked_out_backprop [n, p, q, k], bias_backprop [k]; results overlap nothing. Not for int32.
+/// Source: tensorflow/core/kernels/relu_op_functor.h and bias_op.cc.
+HALCONV_API halconv_status halconv_fused_conv2d_backprop_epilogue(
+    const halconv_tensor *output, const halconv_tensor *out_backprop, const halconv_epilogue *epilogue,
+    const halconv_execution *execution, halconv_tensor *masked_out_backprop, halconv_tensor *bias_backprop);
 
 /// The gradient of halconv_conv2d with respect to its input; `input_backprop`'s shape is the forward input's.
 HALCONV_API halconv_status halconv_conv2d_backprop_input(const halconv_tensor *filter,
@@ -192,6 +233,12 @@ HALCONV_API halconv_status halconv_conv2d_transpose(const halconv_tensor *input,
 HALCONV_API halconv_status halconv_depthwise_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
                                                     const halconv_conv2d_attributes *attributes,
                                                     const halconv_execution *execution, halconv_tensor *output);
+
+/// halconv_fused_conv2d for halconv_depthwise_conv2d; the epilogue's k is c * multiplier.
+HALCONV_API halconv_status halconv_fused_depthwise_conv2d(const halconv_tensor *input, const halconv_tensor *filter,
+                                                          const halconv_conv2d_attributes *attributes,
+                                                          const halconv_epilogue *epilogue,
+                                                          const halconv_execution *execution, halconv_tensor *output);
 
 /// The gradient of halconv_depthwise_conv2d with respect to its input.
 HALCONV_API halconv_status halconv_depthwise_conv2d_backprop_input(const halconv_tensor *filter,
@@ -271,6 +318,12 @@ HALCONV_API halconv_status halconv_plan_prepare_filter(halconv_plan *plan, const
 HALCONV_API halconv_status halconv_plan_run(halconv_plan *plan, const halconv_tensor *first,
                                             const halconv_tensor *second, halconv_tensor *result);
 
+/// Runs a plan of HALCONV_FORWARD_FUSED, which halconv_plan_run runs without an epilogue. Every run may have another
+/// one.
+HALCONV_API halconv_status halconv_plan_run_fused(halconv_plan *plan, const halconv_tensor *input,
+                                                  const halconv_tensor *filter, const halconv_epilogue *epilogue,
+                                                  halconv_tensor *output);
+
 /// The name of the kernel that the plan runs; lives as long as the plan.
 HALCONV_API const char *halconv_plan_kernel(const halconv_plan *plan);
 
@@ -279,7 +332,7 @@ HALCONV_API void halconv_plan_destroy(halconv_plan *plan);
 
 /// A row of the kernel table. The strings live as long as the process.
 typedef struct halconv_kernel_info {
-  const char *name;       ///< conv2d_<operation>[_<algorithm>]__<problem|generic>__<dtype>__<target>
+  const char *name;       ///< as kernel_name.h has it, e.g. conv2d_forward__generic__f32__avx2
   const char *operation;  ///< e.g. "conv2d_forward"
   const char *problem;    ///< benchdnn notation, or "generic"
   const char *dtype;      ///< "f32", "f64", "f16", "bf16" or "i32"

@@ -185,6 +185,22 @@ struct Execution {
   bool filter_changes = false;  ///< for plans and explain: converting the filter counts when the kernel is chosen
 };
 
+/// Where a fused convolution's output is kept between.
+enum class Activation {
+  kNone = HALCONV_NO_ACTIVATION,
+  kRelu = HALCONV_RELU,    ///< 0 and infinity
+  kRelu6 = HALCONV_RELU6,  ///< 0 and 6
+  kClamp = HALCONV_CLAMP   ///< the epilogue's `lower` and `upper`
+};
+
+/// What a fused convolution does with its sums before it stores them.
+struct Epilogue {
+  std::optional<ConstTensorView> bias{};      ///< of shape {k}; the view's other extents do not count
+  std::optional<ConstTensorView> residual{};  ///< of the output's shape, and apart from it
+  Activation activation = Activation::kNone;
+  double lower = 0, upper = 0;  ///< kClamp's
+};
+
 enum class Operation {
   kForward = HALCONV_FORWARD,
   kBackwardInput = HALCONV_BACKWARD_INPUT,
@@ -224,6 +240,47 @@ inline halconv_execution to_c(const Execution &execution) {
           execution.filter_changes};
 }
 
+/// `view`, of shape {k}.
+template <typename Void>
+halconv_tensor channels_to_c(const BasicTensorView<Void> &view) {
+  halconv_tensor tensor = to_c(view);
+  tensor.rank = 1;
+  return tensor;
+}
+
+/// An epilogue with the descriptions that it points to.
+class CEpilogue {
+ public:
+  explicit CEpilogue(const Epilogue &epilogue)
+      : bias_(channels_to_c(epilogue.bias.value_or(ConstTensorView{}))),
+        residual_(to_c(epilogue.residual.value_or(ConstTensorView{}))),
+        epilogue_{epilogue.bias ? &bias_ : nullptr, epilogue.residual ? &residual_ : nullptr,
+                  static_cast<halconv_activation>(epilogue.activation), epilogue.lower, epilogue.upper} {}
+  CEpilogue(const CEpilogue &) = delete;
+  CEpilogue &operator=(const CEpilogue &) = delete;
+
+  const halconv_epilogue *get() const { return &epilogue_; }
+
+ private:
+  halconv_tensor bias_, residual_;
+  halconv_epilogue epilogue_;
+};
+
+using FusedFunction = halconv_status (*)(const halconv_tensor *, const halconv_tensor *,
+                                         const halconv_conv2d_attributes *, const halconv_epilogue *,
+                                         const halconv_execution *, halconv_tensor *);
+
+inline Status call(FusedFunction function, const ConstTensorView &input, const ConstTensorView &filter,
+                   const Conv2dAttributes &attributes, const Epilogue &epilogue, const TensorView &output,
+                   const Execution &execution) {
+  const halconv_tensor c_input = to_c(input), c_filter = to_c(filter);
+  const halconv_conv2d_attributes c_attributes = to_c(attributes);
+  const CEpilogue c_epilogue(epilogue);
+  const halconv_execution c_execution = to_c(execution);
+  halconv_tensor c_output = to_c(output);
+  return function(&c_input, &c_filter, &c_attributes, c_epilogue.get(), &c_execution, &c_output);
+}
+
 using TensorFunction = halconv_status (*)(const halconv_tensor *, const halconv_tensor *,
                                           const halconv_conv2d_attributes *, const halconv_execution *,
                                           halconv_tensor *);
@@ -243,6 +300,37 @@ inline Status call(TensorFunction function, const ConstTensorView &first, const 
 inline Status conv2d(const ConstTensorView &input, const ConstTensorView &filter, const Conv2dAttributes &attributes,
                      const TensorView &output, const Execution &execution = {}) {
   return detail::call(halconv_conv2d, input, filter, attributes, output, execution);
+}
+
+/// output = min(max(conv2d(input, filter) + bias + residual, lower), upper) in one pass; halconv_fused_conv2d says it
+/// all.
+inline Status fused_conv2d(const ConstTensorView &input, const ConstTensorView &filter,
+                           const Conv2dAttributes &attributes, const Epilogue &epilogue, const TensorView &output,
+                           const Execution &execution = {}) {
+  return detail::call(halconv_fused_conv2d, input, filter, attributes, epilogue, output, execution);
+}
+
+/// fused_conv2d for depthwise_conv2d; the epilogue's k is c * m.
+inline Status fused_depthwise_conv2d(const ConstTensorView &input, const ConstTensorView &filter,
+                                     const Conv2dAttributes &attributes, const Epilogue &epilogue,
+                                     const TensorView &output, const Execution &execution = {}) {
+  return detail::call(halconv_fused_depthwise_conv2d, input, filter, attributes, epilogue, output, execution);
+}
+
+/// The gradient through the epilogue, of which only the activation counts: masked_out_backprop, of out_backprop's
+/// shape, is the gradient of the residual and what the convolution's gradients take; bias_backprop, if given, of shape
+/// {k}, is the bias's. `output` is the forward result.
+inline Status fused_conv2d_backprop_epilogue(const ConstTensorView &output, const ConstTensorView &out_backprop,
+                                             const Epilogue &epilogue, const TensorView &masked_out_backprop,
+                                             const std::optional<TensorView> &bias_backprop,
+                                             const Execution &execution = {}) {
+  const halconv_tensor c_output = detail::to_c(output), c_out_backprop = detail::to_c(out_backprop);
+  const detail::CEpilogue c_epilogue(epilogue);
+  const halconv_execution c_execution = detail::to_c(execution);
+  halconv_tensor c_masked = detail::to_c(masked_out_backprop);
+  halconv_tensor c_bias = detail::channels_to_c(bias_backprop.value_or(TensorView{}));
+  return halconv_fused_conv2d_backprop_epilogue(&c_output, &c_out_backprop, c_epilogue.get(), &c_execution, &c_masked,
+                                                bias_backprop ? &c_bias : nullptr);
 }
 
 /// The gradient of conv2d with respect to its input, whose shape is input_backprop's.
@@ -352,13 +440,13 @@ class Plan {
   /// `problem` is one line in benchdnn's notation.
   static Result<Plan> create(Operation operation, const std::string &problem, const Execution &execution = {},
                              const TensorFormat &format = {}) {
-    const halconv_execution c_execution = detail::to_c(execution);
-    const halconv_tensor_format c_format = detail::to_c(format);
-    halconv_plan *plan = nullptr;
-    const Status status =
-        halconv_plan_create(static_cast<halconv_operation>(operation), problem.c_str(), &c_format, &c_execution, &plan);
-    if (!status.ok()) return status;
-    return Plan(plan);
+    return create(static_cast<halconv_operation>(operation), problem, execution, format);
+  }
+
+  /// For run_fused.
+  static Result<Plan> create_fused(const std::string &problem, const Execution &execution = {},
+                                   const TensorFormat &format = {}) {
+    return create(HALCONV_FORWARD_FUSED, problem, execution, format);
   }
 
   /// Packs the filter once; afterwards run without it.
@@ -377,6 +465,16 @@ class Plan {
     return halconv_plan_run(plan_.get(), first ? &c_first : nullptr, second ? &c_second : nullptr, &c_result);
   }
 
+  /// conv2d with the epilogue, which may be another one in every run. The filter is nothing if it is prepared.
+  Status run_fused(const ConstTensorView &input, const std::optional<ConstTensorView> &filter, const Epilogue &epilogue,
+                   const TensorView &output) {
+    const halconv_tensor c_input = detail::to_c(input);
+    const halconv_tensor c_filter = detail::to_c(filter.value_or(ConstTensorView{}));
+    const detail::CEpilogue c_epilogue(epilogue);
+    halconv_tensor c_output = detail::to_c(output);
+    return halconv_plan_run_fused(plan_.get(), &c_input, filter ? &c_filter : nullptr, c_epilogue.get(), &c_output);
+  }
+
   /// The name of the kernel that runs.
   std::string kernel() const { return halconv_plan_kernel(plan_.get()); }
 
@@ -385,6 +483,16 @@ class Plan {
     void operator()(halconv_plan *plan) const { halconv_plan_destroy(plan); }
   };
   explicit Plan(halconv_plan *plan) : plan_(plan) {}
+
+  static Result<Plan> create(halconv_operation operation, const std::string &problem, const Execution &execution,
+                             const TensorFormat &format) {
+    const halconv_execution c_execution = detail::to_c(execution);
+    const halconv_tensor_format c_format = detail::to_c(format);
+    halconv_plan *plan = nullptr;
+    const Status status = halconv_plan_create(operation, problem.c_str(), &c_format, &c_execution, &plan);
+    if (!status.ok()) return status;
+    return Plan(plan);
+  }
 
   std::unique_ptr<halconv_plan, Destroy> plan_;
 };

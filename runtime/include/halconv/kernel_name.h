@@ -1,8 +1,8 @@
 /// A kernel's name: its C symbol, its object file, its row in the kernel table, its test and its bench row.
 ///
 ///     name      = operation [ "_" algorithm ] "__" ( problem | "generic" ) "__" dtype "__" target
-///     operation = "conv2d_forward" | "conv2d_backward_input" | "conv2d_backward_filter"
-///               | "reorder_filter_forward" | "reorder_filter_backward_input"
+///     operation = "conv2d_forward" | "conv2d_forward_fused" | "conv2d_backward_input" | "conv2d_backward_filter"
+///               | "epilogue_backward" | "reorder_filter_forward" | "reorder_filter_backward_input"
 ///     algorithm = a lower-case letter, then lower-case letters and digits; without one the kernel is the direct sum
 ///     problem   = benchdnn notation as to_string(Conv2dProblem) spells it
 ///     dtype     = a name of kDtypes
@@ -26,13 +26,26 @@
 namespace halconv {
 
 inline constexpr std::string_view kForward = "conv2d_forward";
+/// With the epilogue: bias, residual and clamp, in the same pass.
+inline constexpr std::string_view kForwardFused = "conv2d_forward_fused";
 inline constexpr std::string_view kBackwardInput = "conv2d_backward_input";
 inline constexpr std::string_view kBackwardFilter = "conv2d_backward_filter";
+/// The gradient through the epilogue.
+inline constexpr std::string_view kEpilogueBackward = "epilogue_backward";
 /// Conversions of an HWIO filter into the blocked layout that kernels of the direction read.
 inline constexpr std::string_view kReorderFilterForward = "reorder_filter_forward";
 inline constexpr std::string_view kReorderFilterBackwardInput = "reorder_filter_backward_input";
-inline constexpr std::string_view kOperations[] = {kForward, kBackwardInput, kBackwardFilter, kReorderFilterForward,
+/// One that begins with another comes before it, as names are read from left to right.
+inline constexpr std::string_view kOperations[] = {kForwardFused,
+                                                   kForward,
+                                                   kBackwardInput,
+                                                   kBackwardFilter,
+                                                   kEpilogueBackward,
+                                                   kReorderFilterForward,
                                                    kReorderFilterBackwardInput};
+
+/// Whether the operation computes conv2d's output, with the epilogue or without.
+inline bool is_forward(std::string_view operation) { return operation == kForward || operation == kForwardFused; }
 
 /// The algorithm that differentiates the forward one.
 inline constexpr std::string_view kAutodiff = "autodiff";

@@ -1,0 +1,136 @@
+#include "epilogue.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halconv::runtime {
+
+namespace {
+
+Extents<2> channel_extents(const Conv2dProblem &p) { return {p.out_channels / p.groups, p.groups}; }
+
+Extents<5> output_extents(const Conv2dProblem &p) {
+  return {p.out_channels / p.groups, p.out_width, p.out_height, p.batch, p.groups};
+}
+
+/// The least and the greatest integers between the bounds, of those that an int32 holds.
+Bounds integer_bounds(const Bounds &bounds) {
+  constexpr double kLeast = std::numeric_limits<int32_t>::min(), kMost = std::numeric_limits<int32_t>::max();
+  return {std::clamp(std::ceil(bounds.lower), kLeast, kMost), std::clamp(std::floor(bounds.upper), kLeast, kMost)};
+}
+
+Status find_bounds(const halconv_epilogue &epilogue, Bounds *bounds) {
+  switch (epilogue.activation) {
+    case HALCONV_NO_ACTIVATION:
+      return ok_status();
+    case HALCONV_RELU:
+      bounds->lower = 0;
+      return ok_status();
+    case HALCONV_RELU6:
+      *bounds = {0, 6};
+      return ok_status();
+    case HALCONV_CLAMP:
+      *bounds = {epilogue.lower, epilogue.upper};
+      return bounds->lower <= bounds->upper ? ok_status() : errors::clamp_bounds(bounds->lower, bounds->upper);
+  }
+  return errors::activation(epilogue.activation);
+}
+
+}  // namespace
+
+halconv_tensor as_pixel(const halconv_tensor &tensor) {
+  halconv_tensor pixel = tensor;
+  pixel.rank = 4;
+  pixel.shape[3] = tensor.shape[0];
+  std::fill_n(pixel.shape, 3, 1);
+  return pixel;
+}
+
+Status check_activation(const halconv_epilogue *epilogue, halconv_dtype dtype, Bounds *bounds) {
+  if (epilogue != nullptr) HALCONV_RETURN_IF_ERROR(find_bounds(*epilogue, bounds));
+  if (dtype != HALCONV_INT32) return ok_status();
+  const Bounds given = *bounds;
+  *bounds = integer_bounds(given);
+  return bounds->lower <= bounds->upper ? ok_status() : errors::clamp_bounds_of_integers(given.lower, given.upper);
+}
+
+Status check_channels(const NamedTensor &argument, const NamedTensor &output) {
+  if (argument.tensor->rank != 1) return errors::rank_of_channels(argument.name, argument.tensor->rank);
+  const halconv_tensor pixel = as_pixel(*argument.tensor);
+  HALCONV_RETURN_IF_ERROR(check_tensor({argument.name, &pixel}));
+  const int64_t channels = output.tensor->shape[3];
+  if (pixel.shape[3] != channels) {
+    return errors::shape(argument.name, shape_text(argument.tensor->shape, 1), shape_text(&channels, 1));
+  }
+  return check_placement({output.name, output.tensor}, {argument.name, &pixel});
+}
+
+Status check_epilogue(const halconv_epilogue *epilogue, const NamedTensor &output, Epilogue *checked) {
+  HALCONV_RETURN_IF_ERROR(check_activation(epilogue, output.tensor->dtype, &checked->bounds));
+  if (epilogue == nullptr) return ok_status();
+  if (epilogue->bias != nullptr) HALCONV_RETURN_IF_ERROR(check_channels({"bias", epilogue->bias}, output));
+  if (const NamedTensor residual{"residual", epilogue->residual}; residual.tensor != nullptr) {
+    HALCONV_RETURN_IF_ERROR(check_tensor(residual));
+    Shape shape;
+    std::copy_n(output.tensor->shape, shape.size(), shape.begin());
+    HALCONV_RETURN_IF_ERROR(check_shape(residual, shape));
+    HALCONV_RETURN_IF_ERROR(check_placement(output, residual));
+  }
+  checked->bias = epilogue->bias;
+  checked->residual = epilogue->residual;
+  return ok_status();
+}
+
+halide_type_t bound_type(halconv_dtype dtype) {
+  const halide_type_t type = halide_type(dtype);
+  if (type.code == halide_type_int || type.bits == 64) return type;
+  return {halide_type_float, 32, 1};
+}
+
+Status make_zero_channels(const Conv2dProblem &problem, halconv_dtype dtype, KernelTensor *zeros) {
+  HALCONV_RETURN_IF_ERROR(zeros->allocate(channel_extents(problem), halide_type(dtype)));
+  return zeros->fill_with_zeros();
+}
+
+void EpilogueArguments::describe(const Conv2dProblem &problem, halconv_dtype dtype) {
+  bias_.describe(channel_extents(problem), halide_type(dtype));
+  residual_.describe(output_extents(problem), halide_type(dtype));
+  bias_argument_ = bias_.buffer();
+  residual_argument_ = residual_.buffer();
+  bound_type_ = bound_type(dtype);
+}
+
+Status EpilogueArguments::bind(const Epilogue &epilogue, const Conv2dProblem &problem, halconv_dtype dtype,
+                               KernelTensor *zeros) {
+  bounds_ = epilogue.bounds;
+  bound_type_ = bound_type(dtype);
+  bias_argument_ = bias_.buffer();
+  if (epilogue.bias == nullptr) {
+    bias_argument_ = zeros->buffer();
+  } else {
+    HALCONV_RETURN_IF_ERROR(bias_.bind_input(as_pixel(*epilogue.bias)));
+    bias_.describe(channel_extents(problem), halide_type(dtype));
+  }
+  residual_argument_ = residual_.buffer();
+  if (epilogue.residual == nullptr) {
+    const Extents<5> extents = output_extents(problem);
+    for (size_t i = 0; i < extents.size(); ++i) every_pixel_[i] = {0, static_cast<int32_t>(extents[i]), 0};
+    every_pixel_[0].stride = 1;
+    every_pixel_[4].stride = every_pixel_[0].extent;
+    zero_residual_ = *zeros->buffer();
+    zero_residual_.dimensions = static_cast<int32_t>(every_pixel_.size());
+    zero_residual_.dim = every_pixel_.data();
+    residual_argument_ = &zero_residual_;
+  } else {
+    HALCONV_RETURN_IF_ERROR(residual_.bind_input(*epilogue.residual));
+    residual_.split_groups(problem.groups);
+  }
+  return ok_status();
+}
+
+void EpilogueArguments::add_to(KernelCall *call) {
+  call->add(bias_argument_).add(residual_argument_);
+  call->add_scalar(bounds_.lower, bound_type_).add_scalar(bounds_.upper, bound_type_);
+}
+
+}  // namespace halconv::runtime
