@@ -36,7 +36,7 @@ NEXT_STEPS = """\
 What next:
   regenerate  halconv_add_kernels(my_kernels TARGETS avx2 avx512 SUITE my_layers.txt)  in your CMakeLists.txt
   link        find_package(halconv)  and  target_link_libraries(my_program PRIVATE halconv::runtime my_kernels)
-  tune        edit a row of schedules/tuned/{target}.txt and measure it:  make bench SUITE=default\
+  tune        make tune SUITE=my_layers.txt TARGET={target} TABLE=my_tables/{target}.txt  and  TABLES my_tables  where you regenerate\
 """
 
 
