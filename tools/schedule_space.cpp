@@ -27,7 +27,9 @@ schedules::KernelKey key_of(const std::string &kernel, const std::string &table)
   }
   const Halide::Target target(std::string(find_target(name.value->target)->halide_target));
   schedules::KernelKey key;
-  key.operation = name.value->generator();
+  KernelName scheduled = *name.value;
+  if (scheduled.operation == kForwardFused) scheduled.operation = kForward;  // it runs with forward's numbers
+  key.operation = scheduled.generator();
   key.problem = name.value->problem;
   key.element = generators::element_type(name.value->dtype);
   key.target = target;
