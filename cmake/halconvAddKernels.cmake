@@ -2,7 +2,7 @@
 Compiles convolution kernels ahead of time into static libraries.
 
   halconv_add_kernels(<name> TARGETS <target>... [SUITE <file>...] [OPS <op>...] [BATCH <n>] [TABLES <directory>]
-                      [DTYPES <dtype>...] [GENERIC_DTYPES <dtype>...])
+                      [DTYPES <dtype>...] [GENERIC_DTYPES <dtype>...] [DATA_FORMATS <format>...])
 
 Makes, for each target, a static library <name>_<target> with the generic kernels and one kernel for each problem of the
 suites and operation, and an interface library <name> that links them all. A program that links them beside
@@ -10,10 +10,12 @@ halconv::runtime finds the kernels by itself.
 
   TARGETS  x86_64, avx2, avx512, avx512_bf16 (bf16 only), cuda, opencl, or native: the best CPU target with f32 kernels
            that this machine can run
-  SUITE    files of problems in benchdnn's notation, one a line; without it only the generic kernels are made
-  OPS      forward, forward_fused, backward_input, backward_filter; default: all
+  SUITE    files of problems in benchdnn's notation, one a line; without it only the generic kernels are made. <file>:nchw
+           makes kernels for NCHW images
+  OPS      forward, forward_fused (NHWC alone), backward_input, backward_filter; default: all
   DTYPES   element types of all kernels: f32, f64, f16, bf16, i32 (forward only); default: f32
   GENERIC_DTYPES  element types besides, of the generic kernels only; default: none
+  DATA_FORMATS  layouts of images of the generic kernels of DTYPES: nhwc, nchw; default: nhwc
   BATCH    takes the place of the problems' batch sizes
   TABLES   folder of tuned schedules, <target>.txt for each target; default: those that come with halconv
 
@@ -24,7 +26,7 @@ HALCONV_KERNEL_FEATURES adds Halide target features, e.g. asan, to every kernel.
 cmake_minimum_required(VERSION 3.28...4.0)
 
 function(halconv_add_kernels name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BATCH;TABLES" "TARGETS;SUITE;OPS;DTYPES;GENERIC_DTYPES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BATCH;TABLES" "TARGETS;SUITE;OPS;DTYPES;GENERIC_DTYPES;DATA_FORMATS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "halconv_add_kernels(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -53,11 +55,12 @@ function(halconv_add_kernels name)
   foreach(suite IN LISTS arg_SUITE)
     cmake_path(ABSOLUTE_PATH suite)
     list(APPEND suites ${suite})
+    string(REGEX REPLACE ":[a-z]+$" "" file ${suite})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   endforeach()
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${suites})
   list(JOIN arg_TARGETS , targets)
   set(options --targets ${targets} --registry ${directory} --library ${name})
-  foreach(list IN ITEMS OPS DTYPES GENERIC_DTYPES)
+  foreach(list IN ITEMS OPS DTYPES GENERIC_DTYPES DATA_FORMATS)
     if(arg_${list})
       string(TOLOWER --${list} option)
       string(REPLACE _ - option ${option})
@@ -79,9 +82,9 @@ function(halconv_add_kernels name)
   string(REPLACE "\n" ";" plan "${plan}")
   foreach(line IN LISTS plan)
     string(REPLACE " " ";" kernel ${line})
-    list(POP_FRONT kernel target kernel_name generator halide_target dtype problem)
+    list(POP_FRONT kernel target kernel_name generator halide_target dtype problem data_format)
     _halconv_add_kernel(${directory}/${target} ${target} ${kernel_name} ${generator} ${halide_target} ${dtype} "${problem}"
-                        ${arg_TABLES}/${target}.txt)
+                        "${data_format}" ${arg_TABLES}/${target}.txt)
     list(APPEND ${target}_kernels ${kernel_name})
   endforeach()
 
@@ -100,11 +103,12 @@ function(halconv_add_kernels name)
 endfunction()
 
 # The rule for one kernel's object.
-function(_halconv_add_kernel directory target kernel_name generator halide_target dtype problem table)
+function(_halconv_add_kernel directory target kernel_name generator halide_target dtype problem data_format
+                             table)
   set(parameters dtype=${dtype})
   set(depends halconv::generate)
   if(problem)
-    list(APPEND parameters problem=${problem})
+    list(APPEND parameters problem=${problem} data_format=${data_format})
     if(EXISTS ${table})
       list(APPEND parameters table=${table})
       list(APPEND depends ${table})

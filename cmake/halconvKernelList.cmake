@@ -1,7 +1,7 @@
 # Compiles the planning tool now, while configuring: halconv_add_kernels asks it which kernels there are.
 set(source ${PROJECT_SOURCE_DIR}/tools/kernel_list.cpp)
 set(headers ${PROJECT_SOURCE_DIR}/runtime/include)
-set(inputs ${source} ${headers}/halconv/conv2d_problem.h ${headers}/halconv/dtype.h ${headers}/halconv/halconv.h
+set(inputs ${source} ${headers}/halconv/conv2d_problem.h ${headers}/halconv/data_format.h ${headers}/halconv/dtype.h ${headers}/halconv/halconv.h
            ${headers}/halconv/kernel_name.h ${headers}/halconv/targets.h ${headers}/halconv/winograd.h)
 set(HALCONV_KERNEL_LIST ${PROJECT_BINARY_DIR}/halconv_kernel_list CACHE INTERNAL "The planning tool")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${inputs})

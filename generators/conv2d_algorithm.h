@@ -42,9 +42,10 @@ struct Convolution {
   Halide::Func padded;  ///< the image that the sum reads, zeros around it
   Halide::Func sum;     ///< zero by its pure definition, accumulated by update 0
   Halide::RDom reduction;
-  bool inside = false;        ///< the sum is known to read the image alone, none of the zeros around it
-  Halide::Func patches = {};  ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `padded`
-  Halide::Func image = {};    ///< what `padded` is a part of, where parts of a result share it
+  bool inside = false;             ///< the sum is known to read the image alone, none of the zeros around it
+  Halide::Func patches = {};       ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `padded`
+  Halide::Func image = {};         ///< what `padded` is a part of, where parts of a result share it
+  Halide::Expr column_stride = 1;  ///< columns of `padded` from what one pixel reads to what the next one does
 };
 
 /// `image` (c, x, y, n, g) read from (-left, -top) on, where it needs no zeros around it.
@@ -122,7 +123,8 @@ inline Convolution forward(Halide::Func src_padded, Halide::Func filter, Halide:
   sum(at) = zero(src_padded.type());
   sum(at) += product(filter(with_block<Halide::Expr>(filter, {k, taps.x, taps.y, taps.z, g}, block)),
                      patches(taps.x, x, y, n, taps.y, taps.z, g));
-  return {.padded = src_padded, .sum = sum, .reduction = taps, .patches = patches};
+  return {
+      .padded = src_padded, .sum = sum, .reduction = taps, .patches = patches, .column_stride = geometry.stride_width};
 }
 
 /// The taps of one phase of backward_input along both axes (backward_input_phase.h).

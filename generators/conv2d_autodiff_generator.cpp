@@ -21,7 +21,10 @@ class Conv2dBackwardInputAutodiff : public KernelGenerator<Conv2dBackwardInputAu
   Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
   Output<Halide::Buffer<float, 5>> d_src{"d_src"};
 
-  void configure() { configure_geometry(); }
+  void configure() {
+    check_is_nhwc();
+    configure_geometry();
+  }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
@@ -46,7 +49,10 @@ class Conv2dBackwardFilterAutodiff : public KernelGenerator<Conv2dBackwardFilter
   Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
   Output<Halide::Buffer<float, 5>> d_filter{"d_filter"};
 
-  void configure() { configure_geometry(); }
+  void configure() {
+    check_is_nhwc();
+    configure_geometry();
+  }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();

@@ -21,17 +21,26 @@ class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFi
                                                 src.dim(2).extent(), geometry().pad_left, geometry().pad_top);
     const Halide::Func d_dst_padded =
         zero_padded(overhung(d_dst, d_dst), d_dst.type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
-    const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
+    const Halide::RDom pixels(0, summed_columns(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
     d_filter(k, c, s, r, g) = gradient_.sum(k, c, s, r, g);
   }
 
   void schedule() {
+    declare_image(src, input_extents);
     declare_depthwise(src, d_filter, d_dst);
     schedules::schedule_depthwise_backward_filter(key("conv2d_backward_filter_depthwise"), d_filter, gradient_);
   }
 
  private:
+  /// Planes are summed in whole vectors along their rows, zeros beyond the last column.
+  Halide::Expr summed_columns() const {
+    const Halide::Expr columns = d_dst.dim(1).extent();
+    if (!is_planar() || get_target().has_gpu_feature()) return columns;
+    const int lanes = natural_vector_size(d_dst.type());
+    return (columns + lanes - 1) / lanes * lanes;
+  }
+
   FilterGradient gradient_;
 };
 

@@ -30,8 +30,8 @@ class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
   }
 
   void schedule() {
-    declare_dense(src, input_extents);
-    declare_dense(d_dst, output_extents);
+    declare_image(src, input_extents);
+    declare_image(d_dst, output_extents);
     declare_dense(d_filter, filter_extents);
     if (using_autoscheduler()) return;
     schedules::schedule_backward_filter(key("conv2d_backward_filter"), d_filter, gradient_);

@@ -38,13 +38,9 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   void schedule() {
-    if (problem()) {
-      declare_dense(d_src, input_extents);
-    } else {
-      for (int i = 0; i < d_src.dimensions(); ++i) d_src.dim(i).set_min(0);
-    }
+    declare_view(d_src, input_extents);
     declare_blocked(filter, block_, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
-    declare_dense(d_dst, output_extents);
+    declare_image(d_dst, output_extents);
     if (using_autoscheduler()) return;
     schedules::schedule_direct(key("conv2d_backward_input"), d_src, parts_);
   }
@@ -61,7 +57,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     const int left = -static_cast<int>(columns.offset), top = -static_cast<int>(rows.offset);
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = is_inside(columns, problem()->out_width) && is_inside(rows, problem()->out_height) &&
-                        !get_target().has_gpu_feature() && !converts() &&
+                        !get_target().has_gpu_feature() && reads_in_place() &&
                         problem()->group().out_channels % channels_per_product() == 0 &&
                         !schedules::shares_image(key("conv2d_backward_input"));
     const Halide::Func padded = shifted(inside ? Halide::Func(d_dst) : d_dst_padded_, left, top);

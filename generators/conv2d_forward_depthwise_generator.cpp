@@ -27,6 +27,7 @@ class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise<
   }
 
   void schedule() {
+    this->declare_image(src, this->input_extents);
     this->declare_depthwise(src, filter, dst);
     this->declare_depthwise_epilogue(epilogue, filter);
     schedules::schedule_depthwise(this->key("conv2d_forward_depthwise"), dst, convolution_);

@@ -25,7 +25,8 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
     block_ = this->filter_block("conv2d_forward", &Conv2dProblem::out_channels);
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = this->problem() && !this->problem()->is_padded() && !this->get_target().has_gpu_feature() &&
-                        !this->converts() && this->problem()->group().in_channels % this->channels_per_product() == 0;
+                        this->reads_in_place() &&
+                        this->problem()->group().in_channels % this->channels_per_product() == 0;
     const Halide::Func padded =
         inside ? shifted(src, this->geometry().pad_left, this->geometry().pad_top)
                : zero_padded(src, this->operand_type(), src.dim(1).extent(), src.dim(2).extent(),
@@ -41,9 +42,9 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
 
   void schedule() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    this->declare_dense(src, this->input_extents);
+    this->declare_image(src, this->input_extents);
     this->declare_blocked(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
-    this->declare_dense(dst, this->output_extents);
+    this->declare_image(dst, this->output_extents);
     this->declare_epilogue(epilogue);
     if (this->using_autoscheduler()) return;
     schedules::schedule_direct(this->key("conv2d_forward"), dst,

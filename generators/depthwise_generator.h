@@ -33,9 +33,9 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
   }
 
   /// `tensor`, read beyond its last group as if that went on, where the number of groups is not known: what a vector
-  /// that overhangs them computes is not stored.
+  /// of channels that overhangs them computes is not stored.
   Halide::Func overhung(const Halide::OutputImageParam &tensor, Halide::Func reader) {
-    if (this->problem()) return reader;
+    if (this->problem() || this->is_planar()) return reader;
     const Halide::Range all;
     return Halide::BoundaryConditions::repeat_edge(reader, {all, all, all, all, {0, tensor.dim(4).extent()}});
   }
@@ -51,19 +51,20 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
     residual.dim(4).set_stride(filter.dim(0).extent());
   }
 
-  /// Fixes the layouts: neighbouring groups are neighbours in the input, and `multiplier` elements apart in output and
-  /// filter.
+  /// Fixes the layouts of filter and output, and the input's as far as a view of it has them: neighbouring groups are
+  /// neighbours in an NHWC input, and `multiplier` elements apart in output and filter.
   void declare_depthwise(Halide::OutputImageParam input, Halide::OutputImageParam filter,
                          Halide::OutputImageParam output) {
-    this->declare_dense(input, this->input_extents);
+    this->declare_view(input, this->input_extents);
     this->declare_dense(filter, this->filter_extents);
-    this->declare_dense(output, this->output_extents);
+    this->declare_image(output, this->output_extents);
     // A GPU's threads load single elements, and on OpenCL a phase's view may be a copy of other strides.
     if (this->problem() || this->get_target().has_gpu_feature()) return;
-    input.dim(0).set_bounds(0, 1).set_stride(1);
-    input.dim(4).set_stride(1);
+    input.dim(0).set_bounds(0, 1);
     filter.dim(1).set_bounds(0, 1);
     filter.dim(4).set_stride(filter.dim(0).extent());
+    if (this->is_planar()) return;
+    input.dim(4).set_stride(1);
     output.dim(4).set_stride(filter.dim(0).extent());
   }
 };

@@ -18,13 +18,14 @@
 namespace halconv::generators {
 
 /// A generator of one convolution kernel. `problem` is benchdnn notation for a kernel of that shape alone, or "generic"
-/// for one that takes sizes from its buffers and the rest as scalars; `dtype` is a name of kDtypes; `table` names the
-/// file of tuned schedules.
+/// for one that takes sizes from its buffers and the rest as scalars; `dtype` is a name of kDtypes, `data_format` of
+/// kDataFormats; `table` names the file of tuned schedules.
 template <typename Derived>
 class KernelGenerator : public Halide::Generator<Derived> {
  public:
   Halide::GeneratorParam<std::string> problem_{"problem", "generic"};
   Halide::GeneratorParam<std::string> dtype_{"dtype", "f32"};
+  Halide::GeneratorParam<std::string> data_format_{"data_format", "nhwc"};
   Halide::GeneratorParam<std::string> table_{"table", ""};
 
  protected:
@@ -48,12 +49,26 @@ class KernelGenerator : public Halide::Generator<Derived> {
   /// Of the tensors' elements. Throws Halide::CompileError for an unknown dtype.
   Halide::Type element_type() const { return generators::element_type(dtype_.value()); }
 
+  /// Of the images. Throws Halide::CompileError for an unknown one.
+  halconv_data_format data_format() const {
+    const DataFormatInfo *const format = find_data_format(data_format_.value());
+    if (format != nullptr) return format->value;
+    throw Halide::CompileError("data_format=" + data_format_.value() + ": expected one of " + data_format_names());
+  }
+  bool is_planar() const { return data_format() == HALCONV_NCHW; }
+
+  /// Throws Halide::CompileError for another data format.
+  void check_is_nhwc() const {
+    if (is_planar()) throw Halide::CompileError("data_format=" + data_format_.value() + ": expected nhwc");
+  }
+
   /// Channels of image and filter that forward and backward_input multiply at once.
   int channels_per_product() const { return schedules::channels_per_product(this->get_target(), element_type()); }
 
   /// What forward and backward_input multiply: elements, or what they are converted to, which takes a copy.
   Halide::Type operand_type() const { return channels_per_product() > 1 ? element_type() : copy_type(element_type()); }
-  bool converts() const { return operand_type() != element_type(); }
+  /// Whether forward and backward_input may read an image where it is.
+  bool reads_in_place() const { return operand_type() == element_type() && !is_planar(); }
 
   /// The channels that forward and backward_input sum over, with a zero after an odd number where they come in pairs.
   Halide::Expr reduced_channels(const Halide::Expr &channels) const {
@@ -67,9 +82,10 @@ class KernelGenerator : public Halide::Generator<Derived> {
   }
 
   /// The shape of a kernel by Winograd's algorithm. Throws Halide::CompileError for one that the algorithm does not
-  /// fit, and for another dtype than f32.
+  /// fit, for another dtype than f32 and another data format than nhwc.
   const Conv2dProblem &winograd_problem() {
     check_is_f32(dtype_.value());
+    check_is_nhwc();
     if (!problem() || !fits_winograd(*problem())) {
       throw Halide::CompileError("problem=" + problem_.value() +
                                  ": expected a 3x3 filter, stride 1 and dilation 1 for Winograd's algorithm");
@@ -78,7 +94,7 @@ class KernelGenerator : public Halide::Generator<Derived> {
   }
 
   schedules::KernelKey key(const std::string &operation) {
-    return {operation, problem(), element_type(), this->get_target(), table_.value()};
+    return {operation, problem(), element_type(), this->get_target(), table_.value(), nullptr, data_format()};
   }
 
   /// An argument of a generic kernel, a constant of a specialised one. Converts to Expr from generate() on.
@@ -135,23 +151,44 @@ class KernelGenerator : public Halide::Generator<Derived> {
     return schedules::direct_block(key(operation));
   }
 
+  /// Dimensions of a tensor, the one of stride 1 first.
+  using Order = std::array<int, 4>;
+
   /// Starts every dimension at 0 and, in a specialised kernel, fixes extents and strides to those of a dense tensor
   /// (and tells an autoscheduler), whose last dimension here is the group that the channels of dimension 0 are in.
-  void declare_dense(Halide::OutputImageParam tensor, Extents extents_of) {
-    for (int i = 0; i < tensor.dimensions(); ++i) tensor.dim(i).set_min(0);
+  void declare_dense(Halide::OutputImageParam tensor, Extents extents_of, const Order &order = {0, 1, 2, 3}) {
+    declare_origin(tensor);
+    tensor.dim(order.front()).set_stride(1);
     if (!problem()) return;
     const int groups = static_cast<int>(problem()->groups);
     const std::array<int64_t, 4> extents = extents_of(*problem());
-    const int group_channels = static_cast<int>(extents[0]) / groups;
-    tensor.dim(0).set_bounds(0, group_channels).set_estimate(0, group_channels).set_stride(1);
-    int stride = static_cast<int>(extents[0]);
-    for (int i = 1; i < 4; ++i) {
-      const int extent = static_cast<int>(extents[static_cast<size_t>(i)]);
+    int stride = 1;
+    for (const int i : order) {
+      const int whole = static_cast<int>(extents[static_cast<size_t>(i)]), extent = i == 0 ? whole / groups : whole;
       tensor.dim(i).set_bounds(0, extent).set_estimate(0, extent).set_stride(stride);
-      stride *= extent;
+      if (i == 0) tensor.dim(4).set_bounds(0, groups).set_estimate(0, groups).set_stride(extent * stride);
+      stride *= whole;
     }
-    tensor.dim(4).set_bounds(0, groups).set_estimate(0, groups).set_stride(group_channels);
-    if (this->get_target().has_gpu_feature() && extents[0] % 4 == 0) tensor.set_host_alignment(kVectorBytes);
+    const bool has_vectors = order.front() == 0 && extents[0] % 4 == 0;
+    if (this->get_target().has_gpu_feature() && has_vectors) tensor.set_host_alignment(kVectorBytes);
+  }
+
+  /// Starts every dimension at 0. Of the strides none is known yet.
+  static void declare_origin(Halide::OutputImageParam tensor) {
+    for (int i = 0; i < tensor.dimensions(); ++i) tensor.dim(i).set_min(0);
+    tensor.dim(0).set_stride(Halide::Expr());
+  }
+
+  /// declare_dense for an image in the data format.
+  void declare_image(Halide::OutputImageParam tensor, Extents extents_of) {
+    declare_dense(tensor, extents_of, is_planar() ? Order{1, 2, 0, 3} : Order{0, 1, 2, 3});
+  }
+
+  /// The same for one that a generic kernel gets a strided view of.
+  void declare_view(Halide::OutputImageParam tensor, Extents extents_of) {
+    if (problem()) return declare_image(tensor, extents_of);
+    declare_origin(tensor);
+    if (!is_planar()) tensor.dim(0).set_stride(1);
   }
 
   void declare_epilogue(const NoEpilogue &) {}

@@ -72,10 +72,12 @@ bool taps_share_pixels(const KernelKey &key) {
 }
 
 /// A copy of the task's `channels`, without the distance between pixels that 4 KiB aliasing and misses of the TLB come
-/// from.
-void schedule_copy(Func copy, int channels, int lanes) {
-  const Var channel = copy.args()[0], x = copy.args()[1];
-  if (channels < lanes) {
+/// from. Of planes it reads vectors along the rows, and scatters them to the L1 lines of a few pixels.
+void schedule_copy(Func copy, bool planar, int channels, int lanes) {
+  const Var channel = copy.args()[0], x = copy.args()[1], vector("vector"), lane("lane");
+  if (planar && channels >= lanes) {
+    copy.split(x, vector, lane, lanes, TailStrategy::RoundUp).reorder(lane, channel, vector).vectorize(lane);
+  } else if (channels < lanes) {
     copy.reorder(channel, x).bound_extent(channel, channels).unroll(channel).vectorize(x, lanes, TailStrategy::RoundUp);
   } else {
     copy.vectorize(channel, lanes, TailStrategy::RoundUp);
@@ -195,8 +197,8 @@ void schedule_backward_filter_cpu(const KernelKey &key, Func result, const gener
       schedule_sum_in_memory(p, lanes, result, src, gradient);
     }
   }
-  schedule_copy(src, p.channels_per_task, lanes);
-  schedule_copy(gradient.d_dst_padded, p.vectors * lanes, lanes);
+  schedule_copy(src, key.is_planar(), p.channels_per_task, lanes);
+  schedule_copy(gradient.d_dst_padded, key.is_planar(), p.vectors * lanes, lanes);
 }
 
 }  // namespace halconv::schedules

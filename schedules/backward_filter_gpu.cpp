@@ -104,7 +104,8 @@ void keep_operands_in_registers(Func source, Func accumulators, const RVar &loop
   }
 }
 
-/// The threads of a block copy a chunk of pixels to shared memory, neighbouring threads neighbouring channels. Fixed
+/// The threads of a block copy a chunk of pixels to shared memory, neighbouring threads neighbouring channels, or
+/// columns where these are neighbours in memory. Fixed
 /// extents make the size known at compile time.
 void stage_in_shared_memory(const BackwardFilterGpuParameters &p, Func image, const LoopLevel &chunk, bool vectorized,
                             int channels, int width, int height) {
@@ -116,10 +117,13 @@ void stage_in_shared_memory(const BackwardFilterGpuParameters &p, Func image, co
       .bound_extent(dimensions[1], width)
       .bound_extent(dimensions[2], height);
   for (size_t i = 3; i < dimensions.size(); ++i) image.bound_extent(dimensions[i], 1);
-  image.split(dimensions[0], item, lane, vectorized ? kVector : 1, TailStrategy::RoundUp)
-      .fuse(item, dimensions[1], item)
-      .fuse(item, dimensions[2], item)
-      .split(item, item, thread, p.threads(), TailStrategy::GuardWithIf)
+  image.split(dimensions[0], item, lane, vectorized ? kVector : 1, TailStrategy::RoundUp);
+  if (p.planar) {
+    image.fuse(dimensions[1], dimensions[2], dimensions[1]).fuse(dimensions[1], item, item);
+  } else {
+    image.fuse(item, dimensions[1], item).fuse(item, dimensions[2], item);
+  }
+  image.split(item, item, thread, p.threads(), TailStrategy::GuardWithIf)
       .split(thread, other_thread, k_thread, p.k_threads, TailStrategy::RoundUp)
       .reorder(lane, k_thread, other_thread, item)
       .vectorize(lane)

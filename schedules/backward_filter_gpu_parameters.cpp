@@ -95,6 +95,7 @@ BackwardFilterGpuParameters generic_parameters(BackwardFilterGpuParameters t, Ha
 BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key, Halide::Func result) {
   BackwardFilterGpuParameters t;
   t.element_bytes = key.accumulator().bytes();
+  t.planar = key.is_planar();
   if (!key.problem) return generic_parameters(t, result);
   const Conv2dProblem problem = key.problem->group();
   t.stride_width = static_cast<int>(problem.stride_width);
@@ -106,8 +107,8 @@ BackwardFilterGpuParameters backward_filter_gpu_parameters(const KernelKey &key,
   choose_pixels(problem, &t);
   choose_groups(problem, key.problem->groups, &t);
   t.vectorized_result = problem.out_channels % 4 == 0;
-  t.vectorized_d_dst = problem.out_channels % t.block_k() == 0 && t.block_k() % 4 == 0;
-  t.vectorized_src = problem.in_channels % t.block_c() == 0 && t.block_c() % 4 == 0;
+  t.vectorized_d_dst = !t.planar && problem.out_channels % t.block_k() == 0 && t.block_k() % 4 == 0;
+  t.vectorized_src = !t.planar && problem.in_channels % t.block_c() == 0 && t.block_c() % 4 == 0;
   return t;
 }
 

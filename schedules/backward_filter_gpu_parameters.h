@@ -21,6 +21,7 @@ struct BackwardFilterGpuParameters {
   /// Stage what one tap reads, whose size depends on no stride, dilation or filter; else what all taps of a thread
   /// block read.
   bool staged_by_tap = true;
+  bool planar = false;                                    ///< NCHW: neighbouring threads stage neighbours of a row
   bool vectorized_result = false;                         ///< whether K is a multiple of 4
   bool vectorized_d_dst = false, vectorized_src = false;  ///< whether tiles of channels are whole: staged as vectors
   int stride_width = 1, stride_height = 1, dilation_width = 1, dilation_height = 1;  ///< where known

@@ -18,6 +18,7 @@ using Halide::VarOrRVar;
 
 constexpr int kWarp = 32;
 constexpr int kMostUnrolledTaps = 25;
+constexpr int kPlaneThreads = 128;  // of a block
 constexpr int kRowsPerThread = 8;   // of d_dst, in the filter gradient
 constexpr int kGroupsPerBlock = 4;  // of rows, likewise
 
@@ -29,8 +30,54 @@ int pixels_per_thread(const KernelKey &key) {
   return std::max(stride, 4 / stride * stride);
 }
 
+/// Rows of a plane that a thread computes, a multiple of a gradient's stride for the same reason.
+int rows_per_thread(const KernelKey &key) {
+  if (!key.problem || key.operation.starts_with(kForward)) return 4;
+  const int stride = static_cast<int>(std::min<int64_t>(key.problem->stride_height, 8));
+  return std::max(stride, 4 / stride * stride);
+}
+
+/// Threads along a row: a warp, or what covers the row.
+int column_threads(const KernelKey &key) {
+  if (!key.problem) return kWarp;
+  const Conv2dProblem &p = *key.problem;
+  const int64_t columns = key.operation.starts_with(kForward) ? p.out_width : p.in_width;
+  int threads = 4;
+  while (threads < kWarp && threads < columns) threads *= 2;
+  return threads;
+}
+
 bool has_few_taps(const KernelKey &key) {
   return key.problem && key.problem->filter_height * key.problem->filter_width <= kMostUnrolledTaps;
+}
+
+/// Neighbouring threads compute neighbouring columns of a plane, as these are neighbours in memory, each of a few rows,
+/// which share most of what they read.
+void schedule_depthwise_planes_gpu(const KernelKey &key, Func result, const generators::Convolution &convolution) {
+  const Var channel_in_group = result.args()[0], x = result.args()[1], y = result.args()[2], n = result.args()[3],
+            g = result.args()[4];
+  const Var column_block("column_block"), column_thread("column_thread"), row_tile("row_tile"), pixel("pixel"),
+      row_block("row_block"), row_thread("row_thread"), block("block"), channel("channel");
+  const int rows = rows_per_thread(key), columns = column_threads(key);
+  const TailStrategy guard = TailStrategy::GuardWithIf;
+  result.split(x, column_block, column_thread, columns, guard)
+      .split(y, row_tile, pixel, rows, guard)
+      .split(row_tile, row_block, row_thread, kPlaneThreads / columns, guard)
+      .reorder(pixel, column_thread, row_thread, column_block, row_block, channel_in_group, g, n)
+      .fuse(column_block, row_block, block)
+      .fuse(channel_in_group, g, channel)
+      .unroll(pixel)
+      .gpu_blocks(block, channel, n)
+      .gpu_threads(column_thread, row_thread);
+  Func sum = convolution.sum;
+  const Halide::RDom &taps = convolution.reduction;
+  const Var sum_y = sum.args()[2];
+  sum.compute_at(result, column_thread).store_in(MemoryType::Register).bound_extent(sum_y, rows).unroll(sum_y);
+  for (size_t i = 0; i < sum.args().size(); ++i) {
+    if (i != 2) sum.bound_extent(sum.args()[i], 1);
+  }
+  sum.update().reorder(sum_y, taps.x, taps.y, taps.z).unroll(sum_y);
+  if (has_few_taps(key)) sum.update().unroll(taps.y).unroll(taps.z);
 }
 
 }  // namespace
@@ -38,6 +85,7 @@ bool has_few_taps(const KernelKey &key) {
 /// Neighbouring threads compute neighbouring channels, which lie side by side in both tensors, so that a warp's
 /// accesses are whole cache lines and what neighbouring pixels share comes from L1.
 void schedule_depthwise_gpu(const KernelKey &key, Func result, const generators::Convolution &convolution) {
+  if (key.is_planar()) return schedule_depthwise_planes_gpu(key, result, convolution);
   const Var channel_in_group = result.args()[0], x = result.args()[1], y = result.args()[2], n = result.args()[3],
             g = result.args()[4];
   const Var channel("channel"), channel_block("channel_block"), channel_thread("channel_thread");
@@ -66,7 +114,8 @@ void schedule_depthwise_gpu(const KernelKey &key, Func result, const generators:
 }
 
 /// A thread sums over a few rows of one image, for all taps of a channel where they are known to be few, else for one;
-/// a second kernel adds what the threads found, always in the same order.
+/// a second kernel adds what the threads found, always in the same order. A thread goes along the rows: the sectors of
+/// NCHW's planes come from L1 for all but their first element.
 void schedule_depthwise_backward_filter_gpu(const KernelKey &key, Func result,
                                             const generators::FilterGradient &gradient) {
   Func sum = gradient.sum;

@@ -39,8 +39,7 @@ DirectShape backward_input_shape(const Conv2dProblem &p, bool copied) {
 
 DirectShape direct_shape(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
-  const bool copied = generators::copy_type(key.element) != key.element;
-  if (key.operation == kBackwardInput) return backward_input_shape(p, copied);
+  if (key.operation == kBackwardInput) return backward_input_shape(p, key.copies_image());
   return {p.in_channels / p.groups,
           p.out_channels / p.groups,
           p.out_height,
@@ -50,7 +49,7 @@ DirectShape direct_shape(const KernelKey &key) {
           p.stride_height,
           p.stride_width,
           p.batch * p.groups,
-          !copied && !p.is_padded()};
+          !key.copies_image() && !p.is_padded()};
 }
 
 DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {

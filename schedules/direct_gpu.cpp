@@ -125,8 +125,24 @@ void schedule_accumulators(const DirectGpuParameters &p, Func accumulators, Func
   for (const Var &dimension : weights.args()) weights.unroll(dimension);
 }
 
+/// Maps a block's part of an NCHW result to its threads: neighbours store neighbours of a row, eight of them a sector
+/// of memory, whatever they have summed themselves.
+void map_planes_to_threads(const DirectGpuParameters &p, Stage stage, const TileLoops &l, const VarOrRVar &channel,
+                           const VarOrRVar &x, const VarOrRVar &y, const std::vector<VarOrRVar> &outer) {
+  const TailStrategy guard = TailStrategy::GuardWithIf;
+  stage.split(channel, l.channel_tile, l.channel, p.block_channels(), guard)
+      .split(l.channel, l.vector, l.channel_thread, p.column_threads * p.row_threads, guard)
+      .split(x, l.column_tile, l.x, p.block_width(), guard)
+      .split(l.x, l.column_thread, l.pixel_thread, p.channel_threads, guard)
+      .split(y, l.row_tile, l.y, p.block_height(), guard);
+  std::vector<VarOrRVar> order = {l.column_thread, l.y, l.vector, l.pixel_thread, l.channel_thread};
+  order.insert(order.end(), outer.begin(), outer.end());
+  stage.reorder(order).gpu_threads(l.pixel_thread, l.channel_thread);
+}
+
 /// The threads of a block copy what it reads of one chunk of channels, `width` x `height` pixels of `image`, to shared
-/// memory, neighbouring threads neighbouring channels. Fixed extents make the size known at compile time.
+/// memory, neighbouring threads neighbouring channels, or columns where these are neighbours in memory. Fixed extents
+/// make the size known at compile time.
 void stage_in_shared_memory(const DirectGpuParameters &p, Func image, const LoopLevel &chunk, int width, int height) {
   const std::vector<Var> dimensions = image.args();
   const Var channel = dimensions[0], x = dimensions[1], y = dimensions[2];
@@ -138,10 +154,13 @@ void stage_in_shared_memory(const DirectGpuParameters &p, Func image, const Loop
       .bound_extent(x, width)
       .bound_extent(y, height);
   for (size_t i = 3; i < dimensions.size(); ++i) image.bound_extent(dimensions[i], 1);
-  image.split(channel, item, lane, p.vectorized_chunk ? kVector : 1, TailStrategy::RoundUp)
-      .fuse(item, x, item)
-      .fuse(item, y, item)
-      .split(item, item, thread, p.threads(), TailStrategy::GuardWithIf)
+  image.split(channel, item, lane, p.vectorized_chunk ? kVector : 1, TailStrategy::RoundUp);
+  if (p.planar) {
+    image.fuse(x, y, x).fuse(x, item, item);
+  } else {
+    image.fuse(item, x, item).fuse(item, y, item);
+  }
+  image.split(item, item, thread, p.threads(), TailStrategy::GuardWithIf)
       .split(thread, pixel_thread, channel_thread, p.channel_threads, TailStrategy::RoundUp)
       .reorder(lane, channel_thread, pixel_thread, item)
       .vectorize(lane)
@@ -206,18 +225,24 @@ void schedule_part(const DirectGpuParameters &p, Func result, const ResultPart &
   const Var channel = result.args()[0], n = result.args()[3], g = result.args()[4], image("image" + suffix);
   Stage stage = pure ? Stage(result) : result.update(part.update);
   const TileLoops loops("result" + suffix, part.x, part.y);
-  split_register_tile(p, stage, loops, p.vectorized_result, channel, part.x, part.y);
-  split_blocks(p, stage, loops);
-  map_to_threads(stage, loops, {loops.channel_tile, loops.column_tile, loops.row_tile, n, g});
+  const auto &convolution = part.convolution;
+  const Halide::RDom &taps = convolution.reduction;
+  const bool has_taps = !Halide::Internal::is_const_zero(Halide::Internal::simplify(taps.y.extent() * taps.z.extent()));
+  const std::vector<VarOrRVar> outer = {loops.channel_tile, loops.column_tile, loops.row_tile, n, g};
+  if (p.planar && has_taps) {
+    map_planes_to_threads(p, stage, loops, channel, part.x, part.y, outer);
+  } else {
+    split_register_tile(p, stage, loops, p.vectorized_result, channel, part.x, part.y);
+    split_blocks(p, stage, loops);
+    map_to_threads(stage, loops, outer);
+  }
   stage.fuse(loops.column_tile, loops.row_tile, loops.tile)
       .fuse(n, g, image)
       .gpu_blocks(loops.channel_tile, loops.tile, image);
   if (!pure) stage.allow_race_conditions();  // each pixel of a phase is written once, which Halide does not see
 
   const LoopLevel block(result, loops.channel_tile), thread(result, loops.channel_thread);
-  const auto &convolution = part.convolution;
-  const Halide::RDom &taps = convolution.reduction;
-  if (Halide::Internal::is_const_zero(Halide::Internal::simplify(taps.y.extent() * taps.z.extent()))) {
+  if (!has_taps) {
     keep_in_registers(p, convolution.sum, thread);  // a phase without taps: zeros
   } else if (p.single_chunk()) {
     stage_all_taps(p, convolution, block);

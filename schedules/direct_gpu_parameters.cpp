@@ -89,7 +89,10 @@ int staged_pixels(const DirectGpuParameters &p) {
 void choose_chunk(const Extents &e, DirectGpuParameters *p) {
   const int least = static_cast<int>(std::min<int64_t>(e.reduced, kLeastChunk));
   const bool pointwise = p->filter_width * p->filter_height == 1;
-  const auto all_fit = [&] { return e.reduced <= 16 && e.reduced * staged_pixels(*p) <= shared_elements(*p); };
+  const auto all_fit = [&] {
+    const int available = p->planar ? free_elements(*p) : shared_elements(*p);
+    return e.reduced <= 16 && e.reduced * staged_pixels(*p) <= available;
+  };
   const auto least_fits = [&] { return least * staged_pixels(*p) <= free_elements(*p); };
   while (!all_fit() && !least_fits() && p->row_threads > 1 && p->threads() > 2 * kLeastThreads) p->row_threads /= 2;
   p->staged_by_tap = (pointwise && p->stride_width * p->stride_height > 1) || p->filter_width > kMostUnrolledColumns ||
@@ -112,6 +115,7 @@ void choose_chunk(const Extents &e, DirectGpuParameters *p) {
 DirectGpuParameters direct_gpu_parameters(const KernelKey &key) {
   DirectGpuParameters parameters;
   parameters.element_bytes = key.accumulator().bytes();
+  parameters.planar = key.is_planar();
   if (!key.problem) {
     parameters.width = most_pixels(parameters);
     return parameters;
@@ -122,8 +126,8 @@ DirectGpuParameters direct_gpu_parameters(const KernelKey &key) {
   choose_pixels(extents, &parameters);
   choose_threads(extents, &parameters);
   choose_chunk(extents, &parameters);
-  parameters.vectorized_result = extents.channels % 4 == 0;
-  parameters.vectorized_chunk = extents.reduced % 4 == 0 && parameters.chunk % 4 == 0;
+  parameters.vectorized_result = !parameters.planar && extents.channels % 4 == 0;
+  parameters.vectorized_chunk = !parameters.planar && extents.reduced % 4 == 0 && parameters.chunk % 4 == 0;
   return parameters;
 }
 

@@ -16,6 +16,7 @@ struct DirectGpuParameters {
   int unrolled_chunk = 4;  ///< channels of a chunk that the inner loop holds
   /// Stage what one tap reads, whose size depends on no stride, dilation or filter; else what all taps read.
   bool staged_by_tap = true;
+  bool planar = false;                      ///< NCHW: neighbouring threads access neighbours of a row
   bool vectorized_result = false;           ///< result channels are a multiple of 4: stored as vectors
   bool vectorized_chunk = false;            ///< reduced channels are a multiple of 4: staged as vectors
   int filter_width = 1, filter_height = 1;  ///< where known
@@ -30,7 +31,8 @@ struct DirectGpuParameters {
     return (block_width() - 1) * stride_width + (columns - 1) * dilation_width + 1;
   }
   int staged_height(int rows) const { return (block_height() - 1) * stride_height + (rows - 1) * dilation_height + 1; }
-  bool single_chunk() const { return chunks == 1 && !staged_by_tap; }
+  /// Sums need no shared memory, unless it brings them into the order of planes.
+  bool single_chunk() const { return chunks == 1 && !staged_by_tap && !planar; }
 };
 
 DirectGpuParameters direct_gpu_parameters(const KernelKey &key);

@@ -70,7 +70,7 @@ void schedule_part(const FewChannelsCpuParameters &tile, int channels, int lanes
 }  // namespace
 
 bool has_few_channels(const KernelKey &key) {
-  if (!key.problem || key.target.has_gpu_feature() || key.operation != kBackwardInput) return false;
+  if (!key.problem || key.is_planar() || key.target.has_gpu_feature() || key.operation != kBackwardInput) return false;
   const DirectShape shape = direct_shape(key);
   const int lanes = key.lanes();
   return key.channels_per_product() == 1 && key.problem->stride_width > 1 && shape.result_channels <= lanes / 2 &&

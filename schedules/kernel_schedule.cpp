@@ -5,6 +5,7 @@
 #include "depthwise_backward_filter_cpu.h"
 #include "depthwise_cpu.h"
 #include "depthwise_gpu.h"
+#include "depthwise_planar_cpu.h"
 #include "direct_cpu.h"
 #include "direct_gpu.h"
 #include "epilogue_backward_cpu.h"
@@ -45,6 +46,8 @@ void schedule_backward_filter(const KernelKey &key, Halide::Func result, const g
 void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution) {
   if (key.target.has_gpu_feature()) {
     schedule_depthwise_gpu(key, result, convolution);
+  } else if (key.is_planar()) {
+    schedule_depthwise_planar_cpu(key, result, convolution);
   } else {
     schedule_depthwise_cpu(key, result, convolution);
   }
@@ -54,6 +57,8 @@ void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func resul
                                         const generators::FilterGradient &gradient) {
   if (key.target.has_gpu_feature()) {
     schedule_depthwise_backward_filter_gpu(key, result, gradient);
+  } else if (key.is_planar()) {
+    schedule_depthwise_planar_backward_filter_cpu(key, result, gradient);
   } else {
     schedule_depthwise_backward_filter_cpu(key, result, gradient);
   }

@@ -11,6 +11,7 @@
 #include "conv2d_algorithm.h"
 #include "epilogue.h"
 #include "halconv/conv2d_problem.h"
+#include "halconv/data_format.h"
 #include "winograd_algorithm.h"
 
 namespace halconv::schedules {
@@ -31,11 +32,16 @@ struct KernelKey {
   Halide::Target target;
   std::string table;                   ///< file of tuned rows; empty: heuristic only
   ScheduleNumbers *numbers = nullptr;  ///< where to tell the numbers that the schedule runs with; null: nowhere
+  halconv_data_format data_format = HALCONV_NHWC;  ///< of the images
 
   /// What registers hold, and copies in cache.
   Halide::Type accumulator() const { return generators::accumulator_type(element); }
   int channels_per_product() const { return schedules::channels_per_product(target, element); }
   int lanes() const { return target.natural_vector_size(accumulator()); }
+  /// Neighbours in memory are neighbours in a row of the image, not channels of a pixel.
+  bool is_planar() const { return data_format == HALCONV_NCHW; }
+  /// Forward and backward_input can only read a copy of the image.
+  bool copies_image() const { return is_planar() || generators::copy_type(element) != element; }
 };
 
 inline constexpr int kPureDefinition = -1;

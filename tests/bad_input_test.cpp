@@ -367,7 +367,7 @@ TEST(BadInputTranspose, NamesItsOwnArguments) {
 
 TEST(BadInputOutputShape, ReportsAndWritesNothing) {
   const halconv_int_list input{4, {1, 4, 4, 2}}, filter{4, {6, 3, 2, 8}};
-  halconv_conv2d_attributes attributes{{1, {1}}, {1, {1}}, HALCONV_VALID, {}};
+  halconv_conv2d_attributes attributes{{1, {1}}, {1, {1}}, HALCONV_VALID, {}, HALCONV_NHWC};
   int64_t output[4] = {-7, -7, -7, -7}, paddings[2][2] = {{-7, -7}, {-7, -7}};
   const auto shape = [&](const halconv_int_list *input_shape, const halconv_int_list *filter_shape) {
     return halconv_conv2d_output_shape(input_shape, filter_shape, &attributes, output, paddings);
@@ -402,12 +402,16 @@ TEST_F(BadPlanTest, Create) {
   EXPECT_TRUE(fails_as(create(nullptr), {HALCONV_INVALID_ARGUMENT, {"problem", "null"}}));
   EXPECT_TRUE(
       fails_as(create(good, std::bit_cast<halconv_operation>(4)), {HALCONV_INVALID_ARGUMENT, {"operation", "4"}}));
-  const halconv_tensor_format nowhere = {HALCONV_FLOAT32, static_cast<halconv_device>(3)};
+  const halconv_tensor_format nowhere = {HALCONV_FLOAT32, static_cast<halconv_device>(3), HALCONV_NHWC};
   EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, &nowhere, nullptr, &created_),
                        {HALCONV_INVALID_ARGUMENT, {"format->device", "3"}}));
-  const halconv_tensor_format nothing = {static_cast<halconv_dtype>(7), HALCONV_HOST};
+  const halconv_tensor_format nothing = {static_cast<halconv_dtype>(7), HALCONV_HOST, HALCONV_NHWC};
   EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, &nothing, nullptr, &created_),
                        {HALCONV_INVALID_ARGUMENT, {"format->dtype", "7", "f64"}}));
+  volatile int unknown = 2;  // a constant that the enumeration has no bits for would not compile
+  const halconv_tensor_format unordered = {HALCONV_FLOAT32, HALCONV_HOST, static_cast<halconv_data_format>(unknown)};
+  EXPECT_TRUE(fails_as(halconv_plan_create(HALCONV_FORWARD, good, &unordered, nullptr, &created_),
+                       {HALCONV_INVALID_ARGUMENT, {"format->data_format", "2", "HALCONV_NCHW"}}));
   EXPECT_TRUE(created_ == untouched_ || created_ == nullptr);
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/data_format.h"
 #include "halconv/halconv.h"
 #include "halconv/kernel_name.h"
 #include "reference.h"
@@ -25,6 +26,17 @@
 #include "winograd_error.h"
 
 namespace halconv::testing {
+
+/// [n, h, w, c] as a shape of the data format.
+inline Shape image_shape(const Shape &nhwc, halconv_data_format data_format) {
+  return data_format == HALCONV_NCHW ? Shape{nhwc[0], nhwc[3], nhwc[1], nhwc[2]} : nhwc;
+}
+/// Where element `i` of a dense NCHW image [n, c, h, w] lies in NHWC.
+inline size_t nhwc_index(size_t i, const Shape &nchw) {
+  const auto channels = static_cast<size_t>(nchw[1]), pixels = static_cast<size_t>(nchw[2] * nchw[3]);
+  const size_t n = i / (channels * pixels), c = i / pixels % channels;
+  return (n * pixels + i % pixels) * channels + c;
+}
 
 inline Shape input_shape(const Conv2dProblem &p) { return {p.batch, p.in_height, p.in_width, p.in_channels}; }
 inline Shape filter_shape(const Conv2dProblem &p) {
@@ -52,14 +64,20 @@ inline bool is_forward(halconv_operation operation) {
 
 /// TensorFlow's attributes of the problem. Nothing where rows or columns that a further output would read stay unread:
 /// no padding says that.
-inline std::optional<halconv_conv2d_attributes> attributes_of(const Conv2dProblem &p) {
+inline std::optional<halconv_conv2d_attributes> attributes_of(const Conv2dProblem &p,
+                                                              halconv_data_format data_format = HALCONV_NHWC) {
   if (-p.pad_bottom() >= p.stride_height || -p.pad_right() >= p.stride_width) return std::nullopt;
-  return halconv_conv2d_attributes{.strides = {2, {p.stride_height, p.stride_width}},
-                                   .dilations = {2, {p.dilation_height, p.dilation_width}},
-                                   .padding = HALCONV_EXPLICIT,
-                                   .explicit_paddings = {8,
-                                                         {0, 0, p.pad_top, std::max<int64_t>(0, p.pad_bottom()),
-                                                          p.pad_left, std::max<int64_t>(0, p.pad_right()), 0, 0}}};
+  halconv_conv2d_attributes attributes{.strides = {2, {p.stride_height, p.stride_width}},
+                                       .dilations = {2, {p.dilation_height, p.dilation_width}},
+                                       .padding = HALCONV_EXPLICIT,
+                                       .explicit_paddings = {8, {}},
+                                       .data_format = data_format};
+  int64_t *const sides = attributes.explicit_paddings.values + 2 * find_data_format(data_format)->height;
+  sides[0] = p.pad_top;
+  sides[1] = std::max<int64_t>(0, p.pad_bottom());
+  sides[2] = p.pad_left;
+  sides[3] = std::max<int64_t>(0, p.pad_right());
+  return attributes;
 }
 
 inline ::testing::AssertionResult ok(const halconv_status &status) {
@@ -98,18 +116,23 @@ struct EpilogueCase {
 inline constexpr EpilogueCase kWholeEpilogue = {true, true, HALCONV_CLAMP};
 
 /// The operands of one operation, read-only against a protected page, with the sums that they give. What may be asked
-/// of a result depends on the algorithm; without one it is the direct sum.
+/// of a result depends on the algorithm; without one it is the direct sum. Images lie in the data format; values and
+/// sums are listed as those of NHWC.
 class Convolution {
  public:
   Convolution(halconv_operation operation, const Conv2dProblem &problem, Fill fill, Guard guard,
               halconv_dtype dtype = HALCONV_FLOAT32, std::string_view algorithm = "",
-              const EpilogueCase &epilogue = kWholeEpilogue)
+              const EpilogueCase &epilogue = kWholeEpilogue, halconv_data_format data_format = HALCONV_NHWC)
       : operation_(operation),
         problem_(problem),
         algorithm_(algorithm),
         guard_(guard),
-        first_(operation == HALCONV_BACKWARD_INPUT ? filter_shape(problem) : input_shape(problem), guard, dtype),
-        second_(is_forward(operation) ? filter_shape(problem) : output_shape(problem), guard, dtype) {
+        data_format_(data_format),
+        first_(operation == HALCONV_BACKWARD_INPUT ? filter_shape(problem)
+                                                   : image_shape(input_shape(problem), data_format),
+               guard, dtype),
+        second_(is_forward(operation) ? filter_shape(problem) : image_shape(output_shape(problem), data_format), guard,
+                dtype) {
     std::mt19937 random(test_seed());
     // Tiles of 4x4 pixels are never exact: any integers will do.
     const int64_t limit = std::max<int64_t>(algorithm == kWinograd4, exact_integer_limit(dtype, longest_sum()));
@@ -145,8 +168,8 @@ class Convolution {
   const Conv2dProblem &problem() const { return problem_; }
   halconv_tensor first() const { return first_.view(); }
   halconv_tensor second() const { return second_.view(); }
-  std::vector<double> first_values() const { return first_.values(); }
-  std::vector<double> second_values() const { return second_.values(); }
+  std::vector<double> first_values() const { return values(first_, operation_ != HALCONV_BACKWARD_INPUT); }
+  std::vector<double> second_values() const { return values(second_, !is_forward(operation_)); }
   halconv_tensor filter() const { return is_forward(operation_) ? second_.view() : first_.view(); }
 
   /// A result that nobody has written.
@@ -170,7 +193,7 @@ class Convolution {
   /// By TensorFlow's function, which `attributes_of(problem())` must allow.
   halconv_status run_once(const halconv_execution &execution, GuardedTensor *result,
                           std::string_view algorithm = "") const {
-    const halconv_conv2d_attributes attributes = attributes_of(problem_).value();
+    const halconv_conv2d_attributes attributes = attributes_of(problem_, data_format_).value();
     const halconv_tensor a = first(), b = second();
     halconv_tensor view = result->view();
     if (operation_ == HALCONV_FORWARD_FUSED) {
@@ -190,7 +213,7 @@ class Convolution {
   /// The sums, in double precision.
   const reference::Sums &expected() const {
     if (!expected_) {
-      const std::vector<double> a = first_.values(), b = second_.values();
+      const std::vector<double> a = first_values(), b = second_values();
       if (is_forward(operation_)) expected_ = reference::forward(problem_, a.data(), b.data());
       if (operation_ == HALCONV_FORWARD_FUSED) {
         expected_ = reference::fused(std::move(*expected_), values_of(bias_), values_of(residual_), lower_, upper_);
@@ -259,8 +282,24 @@ class Convolution {
   }
 
   Shape result_shape() const {
-    if (is_forward(operation_)) return output_shape(problem_);
-    return operation_ == HALCONV_BACKWARD_INPUT ? input_shape(problem_) : filter_shape(problem_);
+    if (is_forward(operation_)) return image_shape(output_shape(problem_), data_format_);
+    return operation_ == HALCONV_BACKWARD_INPUT ? image_shape(input_shape(problem_), data_format_)
+                                                : filter_shape(problem_);
+  }
+
+  bool is_planar(bool is_image) const { return is_image && data_format_ == HALCONV_NCHW; }
+
+  std::vector<double> values(const GuardedTensor &tensor, bool is_image) const {
+    std::vector<double> values = tensor.values();
+    if (!is_planar(is_image)) return values;
+    std::vector<double> nhwc(values.size());
+    for (size_t i = 0; i < values.size(); ++i) nhwc[nhwc_index(i, tensor.shape())] = values[i];
+    return nhwc;
+  }
+
+  /// Which of the sums element `i` of the result is.
+  size_t sum_index(size_t i) const {
+    return is_planar(operation_ != HALCONV_BACKWARD_FILTER) ? nhwc_index(i, result_shape()) : i;
   }
 
   /// In products, as which bias and residual count.
@@ -308,7 +347,7 @@ class Convolution {
   double error_bound(size_t element) const {
     if (!is_winograd(algorithm_)) return direct_error_bound(element);
     if (winograd_bounds_.empty()) {
-      const std::vector<double> a = first_.values(), b = second_.values();
+      const std::vector<double> a = first_values(), b = second_values();
       winograd_bounds_ = winograd_error().bounds(a.data(), b.data());
     }
     const double sum_error = winograd_bounds_[element];
@@ -316,18 +355,19 @@ class Convolution {
     return sum_error + reference::error_bound(2, expected().magnitude[element] + sum_error);  // two additions
   }
 
-  /// is_right(element, value) of all elements.
+  /// is_right(sum, value) of all elements.
   template <typename IsRight>
   ::testing::AssertionResult matches(const GuardedTensor &result, IsRight is_right) const {
     size_t wrong = 0, first_wrong = 0;
     for (size_t i = 0; i < result.size(); ++i) {
-      if (is_right(i, result.at(i))) continue;
+      if (is_right(sum_index(i), result.at(i))) continue;
       if (wrong++ == 0) first_wrong = i;
     }
     if (wrong == 0) return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure() << wrong << " of " << result.size() << " elements are wrong, the first at "
                                          << coordinates(first_wrong) << ": " << result.at(first_wrong) << ", expected "
-                                         << expected().value[first_wrong] << " +- " << error_bound(first_wrong);
+                                         << expected().value[sum_index(first_wrong)] << " +- "
+                                         << error_bound(sum_index(first_wrong));
   }
 
   std::string coordinates(size_t element) const {
@@ -345,6 +385,7 @@ class Convolution {
   Conv2dProblem problem_;
   std::string algorithm_;
   Guard guard_;
+  halconv_data_format data_format_;
   GuardedTensor first_, second_;
   std::optional<GuardedTensor> bias_, residual_;
   halconv_activation activation_ = HALCONV_NO_ACTIVATION;

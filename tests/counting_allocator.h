@@ -2,6 +2,7 @@
 #ifndef HALCONV_TESTS_COUNTING_ALLOCATOR_H_
 #define HALCONV_TESTS_COUNTING_ALLOCATOR_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,8 @@ class CountingAllocator {
   int64_t requests() const { return requests_; }
   int64_t live_blocks() const { return live_blocks_; }
   int64_t live_bytes() const { return live_bytes_; }
+  /// The most bytes that were in use at once; for calls on one thread.
+  int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
   static void *allocate(void *context, size_t size, size_t alignment) {
@@ -36,6 +39,7 @@ class CountingAllocator {
     if (pointer != nullptr) {
       ++self->live_blocks_;
       self->live_bytes_ += static_cast<int64_t>(size);
+      self->peak_bytes_ = std::max<int64_t>(self->peak_bytes_, self->live_bytes_);
     }
     return pointer;
   }
@@ -48,7 +52,7 @@ class CountingAllocator {
   }
 
   const int64_t failing_request_;
-  std::atomic<int64_t> requests_ = 0, live_blocks_ = 0, live_bytes_ = 0;
+  std::atomic<int64_t> requests_ = 0, live_blocks_ = 0, live_bytes_ = 0, peak_bytes_ = 0;
 };
 
 }  // namespace halconv::testing

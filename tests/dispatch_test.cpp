@@ -92,8 +92,9 @@ class DispatchTest : public ::testing::Test {
  protected:
   /// The kernel that runs, or an empty name after a failure of the test.
   static KernelName chosen(halconv_operation operation, const Conv2dProblem &problem,
-                           const halconv_execution &execution = {}, halconv_dtype dtype = HALCONV_FLOAT32) {
-    const Plan plan = create_plan(operation, problem, execution, {dtype, HALCONV_HOST});
+                           const halconv_execution &execution = {}, halconv_dtype dtype = HALCONV_FLOAT32,
+                           halconv_data_format data_format = HALCONV_NHWC) {
+    const Plan plan = create_plan(operation, problem, execution, {dtype, HALCONV_HOST, data_format});
     if (plan == nullptr) return {};
     const ParseResult<KernelName> name = parse_kernel_name(halconv_plan_kernel(plan.get()));
     EXPECT_TRUE(name.value) << halconv_plan_kernel(plan.get());
@@ -101,7 +102,7 @@ class DispatchTest : public ::testing::Test {
   }
 
   static halconv_status try_create(const halconv_execution &execution, halconv_device device = HALCONV_HOST) {
-    const halconv_tensor_format format = {HALCONV_FLOAT32, device};
+    const halconv_tensor_format format = {HALCONV_FLOAT32, device, HALCONV_NHWC};
     halconv_plan *plan = nullptr;
     const halconv_status status =
         halconv_plan_create(HALCONV_FORWARD, to_string(kUnusual).c_str(), &format, &execution, &plan);
@@ -148,7 +149,9 @@ TEST_F(DispatchTest, KernelsRunnableExactlyWhereTheirTargetIs) {
     halconv_kernel_info info{};
     ASSERT_TRUE(ok(halconv_kernel(i, &info)));
     EXPECT_EQ(info.runnable != 0, unavailable_reason(info.target).empty()) << info.name;
-    EXPECT_TRUE(contains(info.name, std::string("__") + info.problem + "__" + info.dtype + "__" + info.target));
+    EXPECT_TRUE(contains(info.name, std::string("__") + info.problem + "__" + info.dtype + "__"));
+    EXPECT_TRUE(std::string_view(info.name).ends_with(std::string("__") + info.target));
+    EXPECT_EQ(contains(info.name, "__nchw__"), std::string_view(info.data_format) == "nchw") << info.name;
   }
 }
 
@@ -203,10 +206,11 @@ TEST_F(DispatchTest, PrefersTheKernelOfTheProblem) {
     execution.target = kernel.target.c_str();
     execution.accuracy = HALCONV_ACCURACY_STRICT;
     const halconv_dtype dtype = find_dtype(kernel.dtype)->value;
-    EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution, dtype)), to_string(kernel));
+    EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution, dtype, kernel.data_format)),
+              to_string(kernel));
     Conv2dProblem other = *kernel.problem;
     ++other.batch;
-    const KernelName for_other = chosen(operation_of(kernel), other, execution, dtype);
+    const KernelName for_other = chosen(operation_of(kernel), other, execution, dtype, kernel.data_format);
     EXPECT_NE(for_other, kernel);
     EXPECT_EQ(for_other.target, kernel.target);
     ++checked;
@@ -255,12 +259,31 @@ TEST_F(DispatchTest, RefusesAKernelOfAnotherDtype) {
   const std::string name = "conv2d_forward__generic__f32__x86_64";
   halconv_execution execution{};
   execution.kernel = name.c_str();
-  const halconv_tensor_format format = {HALCONV_FLOAT64, HALCONV_HOST};
+  const halconv_tensor_format format = {HALCONV_FLOAT64, HALCONV_HOST, HALCONV_NHWC};
   halconv_plan *plan = nullptr;
   const halconv_status status =
       halconv_plan_create(HALCONV_FORWARD, to_string(kUnusual).c_str(), &format, &execution, &plan);
   EXPECT_EQ(status.code, HALCONV_NOT_FOUND);
   EXPECT_TRUE(contains(status.message, name + ": it is made for f32, the tensors hold f64")) << status.message;
+}
+
+TEST_F(DispatchTest, TakesAKernelOfTheDataFormat) {
+  for (const halconv_operation operation : {HALCONV_FORWARD, HALCONV_BACKWARD_INPUT, HALCONV_BACKWARD_FILTER}) {
+    for (const halconv_data_format format : {HALCONV_NHWC, HALCONV_NCHW}) {
+      for (const char *const problem : {"g1mb1ic6ih9oc12kh3", "g6mb1ic6ih9oc12kh3"}) {
+        EXPECT_EQ(chosen(operation, parse_problem(problem), {}, HALCONV_FLOAT32, format).data_format, format);
+      }
+    }
+  }
+}
+
+TEST_F(DispatchTest, RefusesAKernelOfAnotherDataFormat) {
+  const std::string name = "conv2d_forward__generic__f32__nchw__" + best_cpu_target();
+  halconv_execution execution{};
+  execution.kernel = name.c_str();
+  EXPECT_EQ(try_create(execution).code, HALCONV_NOT_FOUND);
+  const std::string text = explanation(HALCONV_FORWARD, kUnusual, execution);
+  EXPECT_TRUE(contains(text, name + ": it is made for NCHW, the images are NHWC")) << text;
 }
 
 TEST_F(DispatchTest, RefusesAKernelOfAnotherProblem) {

@@ -21,8 +21,8 @@ endfunction()
 set(avx2 --targets avx2)
 # A kernel for each problem and operation, the generic ones, the gradients by differentiation, the reorders: one spelling each.
 expect(0 "mb1ic8oc4ih7kh3\ng1mb1_ic8ih7_oc4oh5kh3\n" "${avx2}"
-  "^avx2 conv2d_forward__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 conv2d_forward x86-64-linux[^ ]* f32 g1mb1_ic8oc4_ih7oh5kh3sh1ph0\n"
-  "\navx2 conv2d_backward_input__generic__f32__avx2 conv2d_backward_input x86-64-linux[^ ]* f32 generic\n"
+  "^avx2 conv2d_forward__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 conv2d_forward x86-64-linux[^ ]* f32 g1mb1_ic8oc4_ih7oh5kh3sh1ph0 nhwc\n"
+  "\navx2 conv2d_backward_input__generic__f32__avx2 conv2d_backward_input x86-64-linux[^ ]* f32 generic nhwc\n"
   "\navx2 conv2d_backward_filter_autodiff__generic__f32__avx2 conv2d_backward_filter_autodiff x86-64-linux[^ ]* f32\n"
   "\navx2 reorder_filter_forward__generic__f32__avx2 ")
 # 4 x (specialised + generic + generic depthwise), the epilogue's gradient, 2 by differentiation, 2 reorders.
@@ -33,7 +33,7 @@ if(NOT count EQUAL 17)
 endif()
 # Integers have no gradients, and dtypes besides no kernels of problems.
 expect(0 "mb1ic8oc4ih7kh3" "${avx2};--dtypes;f16,i32;--generic-dtypes;f64"
-  "conv2d_forward__generic__f64__avx2 conv2d_forward x86-64-linux[^ ]* f64 generic\n"
+  "conv2d_forward__generic__f64__avx2 conv2d_forward x86-64-linux[^ ]* f64 generic nhwc\n"
   "conv2d_backward_input__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__f16__avx2" "conv2d_forward__g1mb1_ic8oc4_ih7oh5kh3sh1ph0__i32__avx2")
 foreach(absent IN ITEMS "ph0__f64" "__f32__" "backward[^ ]*__i32" autodiff)
   if(output MATCHES ${absent})
@@ -47,6 +47,15 @@ expect(0 "mb1ic16oc16ih7kh3" "${avx2};--ops;forward_fused" "^avx2 conv2d_forward
   "\navx2 reorder_filter_forward__generic" "\navx2 reorder_filter_forward_winograd4__generic")
 expect(0 "g4mb1ic8oc4ih7kh3n\"grouped\"" "${avx2}" "^avx2 conv2d_forward__g4mb1_ic8oc4_ih7oh5kh3sh1ph0__f32__avx2 ")
 expect(0 "g8mb1ic8oc16ih7kh3" "${avx2}" "^avx2 conv2d_forward_depthwise__g8mb1_ic8oc16_ih7oh5kh3sh1ph0__f32__avx2 ")
+# NCHW: generic kernels of the dtypes that have all, and those of a suite that is for it, none by Winograd's algorithm.
+expect(0 "mb1ic16oc16ih7kh3" "${avx2};--data-formats;nhwc,nchw;--generic-dtypes;f64;suite.txt:nchw"
+  "conv2d_forward__g1mb1_ic16oc16_ih7oh5kh3sh1ph0__f32__nchw__avx2 conv2d_forward x86-64-linux[^ ]* f32 [^ ]* nchw\n"
+  "conv2d_backward_filter_depthwise__generic__f32__nchw__avx2 " "conv2d_forward__generic__f32__avx2 ")
+foreach(absent IN ITEMS "winograd[^\n]*nchw" "autodiff[^\n]*nchw" "reorder[^\n]*nchw" "f64__nchw")
+  if(output MATCHES ${absent})
+    message(SEND_ERROR "\"${absent}\" is in:\n${output}")
+  endif()
+endforeach()
 # Winograd's algorithm, with the transforms of its filters, for problems of 16 channels and more, and f32 alone.
 expect(0 "mb1ic16oc16ih7kh3\nmb1ic8oc16ih7kh3\nmb1ic16oc16ih7kh3sh2\ng2mb1ic32oc32ih7kh3" "${avx2};--dtypes;f32,f64"
   "\navx2 conv2d_forward_winograd2__g1mb1_ic16oc16_[^ ]*sh1ph0__f32__avx2 conv2d_forward_winograd2 "
@@ -69,6 +78,8 @@ expect(1 "" "--targets;avx3" "--targets holds \"avx3\", expected some of cuda, o
 expect(1 "" "" "--targets is missing")
 expect(1 "" "${avx2};--ops;backward" "--ops holds \"backward\", expected some of forward, forward_fused, backward_input, backward_filter")
 expect(1 "" "${avx2};--dtypes;f80" "--dtypes holds \"f80\", expected some of f32, f64, f16, bf16, i32")
+expect(1 "" "${avx2};--data-formats;chwn" "--data-formats holds \"chwn\", expected some of nhwc, nchw")
+expect(1 "" "${avx2};nowhere.txt:nchw" "^nowhere.txt: cannot be read")
 expect(1 "" "${avx2};--batch;0" "--batch is \"0\", expected a positive number")
 expect(1 "mb1ic8oc4ih7kh3" "${avx2};--batch;2000000000" "input has more than 2147483647 elements")
 expect(1 "" "--speed;11" "unknown option --speed")

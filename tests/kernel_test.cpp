@@ -67,12 +67,13 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
 
   Convolution convolution(const Conv2dProblem &problem, Fill fill, Guard guard = Guard::kAfter,
                           const EpilogueCase &epilogue = kWholeEpilogue) const {
-    return Convolution(operation_of(kernel_), problem, fill, guard, dtype(), kernel_.algorithm, epilogue);
+    return Convolution(operation_of(kernel_), problem, fill, guard, dtype(), kernel_.algorithm, epilogue,
+                       kernel_.data_format);
   }
 
   /// A plan that runs this kernel and no other.
   Plan plan(const Conv2dProblem &problem, const halconv_execution &execution) const {
-    Plan plan = create_plan(operation_of(kernel_), problem, execution, {dtype(), HALCONV_HOST});
+    Plan plan = create_plan(operation_of(kernel_), problem, execution, {dtype(), HALCONV_HOST, kernel_.data_format});
     if (plan != nullptr) {
       EXPECT_EQ(halconv_plan_kernel(plan.get()), GetParam());
     }
@@ -218,6 +219,26 @@ TEST_P(KernelTest, AllocatesNothingFromTheSecondRunOn) {
     }
     EXPECT_EQ(scratch.live_blocks(), 0) << scratch.live_bytes() << " bytes";
   }
+}
+
+/// A kernel of NCHW images brings parts of them into the order that it computes in, never a whole one.
+TEST_P(KernelTest, StagesPartsOfPlanes) {
+  const bool is_cpu = find_target(kernel_.target)->kind == TargetKind::kCpu;  // the others' scratch is not to be seen
+  if (kernel_.data_format != HALCONV_NCHW || kernel_.problem || !is_cpu) return;
+  const Conv2dProblem problem =
+      parse_problem(kernel_.algorithm == kDepthwise ? "g16mb1ic16oc16ih256kh3ph1" : "mb1ic16oc16ih256kh1");
+  const Convolution convolution = this->convolution(problem, Fill::kExactIntegers);
+  SCOPED_TRACE(convolution.repro(GetParam()));
+  CountingAllocator scratch;
+  const halconv_allocator allocator = scratch.view();
+  halconv_execution execution = this->execution(1);
+  execution.allocator = &allocator;
+  const Plan plan = this->plan(problem, execution);
+  ASSERT_TRUE(plan);
+  GuardedTensor result = convolution.make_result();
+  ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
+  EXPECT_TRUE(convolution.is_exact(result));
+  EXPECT_LT(scratch.peak_bytes(), problem.input_elements().value() * find_dtype(kernel_.dtype)->bytes / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, KernelTest, ::testing::ValuesIn(convolution_kernels()),

@@ -194,7 +194,8 @@ TEST(KernelName, ReadsBackAsItself) {
   for (const char *const text :
        {"conv2d_forward__g1mb1_ic64oc64_ih56oh56kh3sh1ph1__f32__avx2", "conv2d_backward_input__generic__f32__x86_64",
         "conv2d_backward_input_autodiff__generic__f32__avx512", "reorder_filter_backward_input__generic__f32__cuda",
-        "conv2d_backward_filter_winograd2__g1mb1_ic8oc8_ih8oh8kh3sh1ph1__f32__opencl"}) {
+        "conv2d_backward_filter_winograd2__g1mb1_ic8oc8_ih8oh8kh3sh1ph1__f32__opencl",
+        "conv2d_forward_depthwise__generic__f32__nchw__avx2"}) {
     const ParseResult<KernelName> result = parse_kernel_name(text);
     ASSERT_TRUE(result.value) << text << ": " << result.error.message;
     EXPECT_EQ(to_string(*result.value), text);
@@ -206,6 +207,8 @@ TEST(KernelName, ReadsBackAsItself) {
   EXPECT_FALSE(kernel.problem);
   EXPECT_EQ(kernel.dtype, "f32");
   EXPECT_EQ(kernel.target, "avx2");
+  EXPECT_EQ(kernel.data_format, HALCONV_NHWC);
+  EXPECT_EQ(parse_kernel_name("conv2d_forward__generic__f32__nchw__avx2").value->data_format, HALCONV_NCHW);
 }
 
 TEST(KernelName, ErrorsSayWhereAndWhatWasExpected) {
@@ -215,13 +218,15 @@ TEST(KernelName, ErrorsSayWhereAndWhatWasExpected) {
     std::string message;
   };
   const Case cases[] = {
-      {"", 1, "expected operation[_algorithm]__problem__dtype__target"},
+      {"", 1, "expected operation[_algorithm]__problem__dtype[__data_format]__target"},
       {"conv2d_forward__generic__f32", 29, "the name ends early"},
       {"conv3d__generic__f32__avx2", 1, "the operation is \"conv3d\", expected one of conv2d_forward"},
       {"conv2d_forward_Fast__generic__f32__avx2", 1, "the operation is \"conv2d_forward_Fast\""},
       {"conv2d_forward__ic8__f32__avx2", 20, "\"oc\" is missing"},
       {"conv2d_forward__mb1ic1oc1ih1kh1__f32__avx2", 17, "expected \"g1mb1_ic1oc1_ih1oh1kh1sh1ph0\""},
       {"conv2d_forward__generic__f80__avx2", 26, "the dtype is \"f80\", expected one of f32, f64"},
+      {"conv2d_forward__generic__f32__nhwc__avx2", 31,
+       "the data format is \"nhwc\", expected nchw, or nothing for nhwc"},
       {"conv2d_forward__generic__f32__sse", 31, "the target is \"sse\", expected one of cuda, opencl, avx512"},
   };
   for (const Case &c : cases) {

@@ -174,6 +174,19 @@ TEST_P(RelationsTest, EveryWayGivesZerosForAnOutputWithoutElements) {
   }
 }
 
+TEST_P(RelationsTest, EveryWayRefusesNchw) {
+  const HostTensor input({2, 3, 8, 7}), filter({3, 4, 3, 5}), d_out({2, 5, 6, 4});
+  const Conv2dAttributes nchw{.data_format = DataFormat::kNchw};
+  for (const InputGradientWay &way : kInputGradientWays) {
+    EXPECT_EQ(way.compute(input.shape, filter, d_out, nchw, execution_).status().code(), HALCONV_UNIMPLEMENTED)
+        << way.name;
+  }
+  for (const FilterGradientWay &way : kFilterGradientWays) {
+    EXPECT_EQ(way.compute(input, filter.shape, d_out, nchw, execution_).status().code(), HALCONV_UNIMPLEMENTED)
+        << way.name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, RelationsTest, ::testing::ValuesIn(linked_cpu_targets()),
                          [](const auto &target) { return target.param; });
 

@@ -159,7 +159,8 @@ TEST_F(BadEpilogueTest, Gradient) {
 
 /// A sum without terms is zero, and the epilogue goes on with it.
 TEST(Epilogue, ReachesResultsWithoutProducts) {
-  const halconv_conv2d_attributes padded{{1, {1}}, {1, {1}}, HALCONV_EXPLICIT, {8, {0, 0, 2, 1, 0, 0, 0, 0}}};
+  const halconv_conv2d_attributes padded{
+      {1, {1}}, {1, {1}}, HALCONV_EXPLICIT, {8, {0, 0, 2, 1, 0, 0, 0, 0}}, HALCONV_NHWC};
   const GuardedTensor input({1, 0, 5, 2}, Guard::kAfter), filter({3, 3, 2, 3}, Guard::kAfter);
   GuardedTensor bias({1, 1, 1, 3}, Guard::kAfter), residual({1, 1, 3, 3}, Guard::kAfter);
   GuardedTensor output({1, 1, 3, 3}, Guard::kAfter);
@@ -180,7 +181,7 @@ TEST(Epilogue, ReachesResultsWithoutProducts) {
 }
 
 TEST(Epilogue, LeavesAResultWithoutElementsAlone) {
-  const halconv_conv2d_attributes valid{{1, {1}}, {1, {1}}, HALCONV_VALID, {}};
+  const halconv_conv2d_attributes valid{{1, {1}}, {1, {1}}, HALCONV_VALID, {}, HALCONV_NHWC};
   const GuardedTensor input({0, 5, 5, 2}, Guard::kAfter), filter({3, 3, 2, 3}, Guard::kAfter),
       bias({1, 1, 1, 3}, Guard::kAfter), output({0, 3, 3, 3}, Guard::kAfter);
   const halconv_tensor x = input.view(), w = filter.view(), b = channels_of(bias);
@@ -203,7 +204,7 @@ TEST(Epilogue, GradientOfNoPixelsIsZero) {
 
 /// Bounds of integers are the integers between.
 TEST(Epilogue, ClampsIntegersBetweenTheBounds) {
-  const halconv_conv2d_attributes valid{{1, {1}}, {1, {1}}, HALCONV_VALID, {}};
+  const halconv_conv2d_attributes valid{{1, {1}}, {1, {1}}, HALCONV_VALID, {}, HALCONV_NHWC};
   const int32_t input[] = {-1000, -3, 2, 1000}, filter[] = {1};
   int32_t output[4];
   const auto tensor = [](const int32_t *data, int64_t width) {

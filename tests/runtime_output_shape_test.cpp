@@ -157,6 +157,18 @@ TEST(OutputShapes, HaveTheFiltersChannelsWhateverTheGroups) {
   EXPECT_EQ(output->shape, (Shape{1, 6, 6, 6}));
 }
 
+TEST(OutputShapes, HaveTheOrderOfTheDataFormat) {
+  const Conv2dAttributes attributes{.strides = {1, 1, 2, 1},
+                                    .padding = Padding::kExplicit,
+                                    .explicit_paddings = {0, 0, 0, 0, 1, 2, 3, 4},
+                                    .data_format = DataFormat::kNchw};
+  const Result<OutputShape> output = conv2d_output_shape({2, 5, 8, 9}, {3, 2, 5, 7}, attributes);
+  ASSERT_TRUE(output.ok()) << output.status().message();
+  EXPECT_EQ(output->shape, (Shape{2, 7, 5, 15}));
+  EXPECT_EQ(output->paddings[0], (std::array<int64_t, 2>{1, 2}));
+  EXPECT_EQ(output->paddings[1], (std::array<int64_t, 2>{3, 4}));
+}
+
 TEST(OutputShapes, HaveNoMoreElementsThanKernelsCanIndex) {
   const Result<OutputShape> output = conv2d_output_shape({1, 40000, 40000, 1}, {1, 1, 1, 9}, {});
   EXPECT_EQ(output.status().code(), HALCONV_INVALID_ARGUMENT);
@@ -170,6 +182,9 @@ TEST(InputShapes, AreTheSizesGiven) {
     ASSERT_TRUE(shape.ok()) << shape.status().message();
     EXPECT_EQ(*shape, (Shape{2, 8, 9, 5}));
   }
+  const Result<Shape> planes = conv2d_input_shape({8, 9}, filter, {2, 7, 6, 8}, {.data_format = DataFormat::kNchw});
+  ASSERT_TRUE(planes.ok()) << planes.status().message();
+  EXPECT_EQ(*planes, (Shape{2, 5, 8, 9}));
   const Result<Shape> grouped = conv2d_input_shape({2, 8, 9, 10}, filter, out_backprop, {});
   ASSERT_TRUE(grouped.ok()) << grouped.status().message();
   EXPECT_EQ(*grouped, (Shape{2, 8, 9, 10}));

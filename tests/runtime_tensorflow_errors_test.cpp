@@ -102,10 +102,13 @@ std::vector<Case> attribute_cases(Operation operation) {
   const std::string dilation = "Dilated rates should be larger than 0.";
   return {
       invalid("padding", "3 is not an allowed padding type", {.strides = 0, .padding = static_cast<Padding>(3)}),
+      invalid("data_format", "Invalid data format", {.strides = 0, .data_format = static_cast<DataFormat>(2)}),
       invalid("strides_length", strides_length, {.strides = {1, 1, 1}}),
       invalid("no_strides", strides_length, {.strides = IntList{}}),
       make("strides_batch", batch_or_depth, words("strides"), {.strides = {2, 0, 1, 1}}),
       make("strides_depth", batch_or_depth, words("strides"), {.strides = {1, 1, 1, 2}, .dilations = 0}),
+      make("strides_depth_nchw", batch_or_depth, words("strides"),
+           {.strides = {1, 2, 1, 1}, .dilations = 0, .data_format = DataFormat::kNchw}),
       invalid("stride_0", stride, {.strides = {1, 0}, .dilations = {0, 0, 0, 0}}),
       invalid("stride_negative", stride, {.strides = {1, -1, 1, 1}}),
       invalid("dilations_length", dilations_length, {.dilations = {1, 1, 1}}),
@@ -368,6 +371,49 @@ TEST(TransposeErrors, AreThoseOfTheInputGradient) {
                  {.name = "strides",
                   .code = HALCONV_UNIMPLEMENTED,
                   .words = "Current implementation does not yet support strides in the batch and depth dimensions."});
+}
+
+/// Sizes of each dimension differ, so that a dimension taken for another is one that does not fit.
+TEST(NchwErrors, AreTensorFlows) {
+  const Conv2dAttributes nchw{.data_format = DataFormat::kNchw};
+  const auto expect = [&](Operation operation, const std::string &words, const Dimensions &input,
+                          const Dimensions &output) {
+    const Case c{.name = "nchw",
+                 .operation = operation,
+                 .words = words,
+                 .input = input,
+                 .filter = {3, 2, 4, 5},
+                 .output = output,
+                 .attributes = nchw};
+    expect_failure(call_on_tensors(c), c);
+    expect_failure(call_on_shapes(c), c);
+  };
+  expect(Operation::kForward, "input depth must be evenly divisible by filter depth: 9 vs 4", {1, 9, 8, 4}, {});
+  expect(Operation::kForward,
+         "Computed output size would be negative: -2 [input_size: 0, effective_filter_size: 3, stride: 1]",
+         {1, 4, 0, 6}, {});
+  for (const Operation operation : {Operation::kBackwardInput, Operation::kBackwardFilter}) {
+    expect(operation,
+           label(operation) +
+               "Size of out_backprop doesn't match computed: actual = 7, computed = 8 spatial_dim: 3 "
+               "input: 9 filter: 2 output: 7 stride: 1 dilation: 1",
+           {1, 4, 8, 9}, {1, 5, 6, 7});
+    expect(operation, label(operation) + "filter and out_backprop must have the same out_depth", {1, 4, 8, 9},
+           {1, 8, 6, 5});
+  }
+}
+
+TEST(DataFormats, AreParsed) {
+  halconv_data_format format{};
+  for (const auto &[text, expected] : {std::pair("NHWC", HALCONV_NHWC), std::pair("NCHW", HALCONV_NCHW)}) {
+    EXPECT_TRUE(Status(halconv_parse_data_format(text, &format)).ok());
+    EXPECT_EQ(format, expected);
+  }
+  for (const char *text : {"HWCN", "nchw", ""}) {
+    expect_failure(halconv_parse_data_format(text, &format), {.name = "data_format", .words = "Invalid data format"});
+  }
+  EXPECT_EQ(Status(halconv_parse_data_format(nullptr, &format)).code(), HALCONV_INVALID_ARGUMENT);
+  EXPECT_EQ(format, HALCONV_NCHW);
 }
 
 TEST(Paddings, AreParsed) {

@@ -15,10 +15,10 @@
 namespace halconv::testing {
 namespace {
 
-constexpr halconv_conv2d_attributes kValid{{1, {1}}, {1, {1}}, HALCONV_VALID, {}},
-    kSame{{1, {1}}, {1, {1}}, HALCONV_SAME, {}},
-    kPadded{{1, {1}}, {1, {1}}, HALCONV_EXPLICIT, {8, {0, 0, 2, 1, 0, 0, 0, 0}}},
-    kStride3{{1, {3}}, {1, {1}}, HALCONV_VALID, {}};
+constexpr halconv_conv2d_attributes kValid{{1, {1}}, {1, {1}}, HALCONV_VALID, {}, HALCONV_NHWC},
+    kSame{{1, {1}}, {1, {1}}, HALCONV_SAME, {}, HALCONV_NHWC},
+    kPadded{{1, {1}}, {1, {1}}, HALCONV_EXPLICIT, {8, {0, 0, 2, 1, 0, 0, 0, 0}}, HALCONV_NHWC},
+    kStride3{{1, {3}}, {1, {1}}, HALCONV_VALID, {}, HALCONV_NHWC};
 
 /// Shapes of which at least one has no elements.
 struct Case {

@@ -83,6 +83,7 @@ class GuardedTensor {
     if (base_ != nullptr) munmap(base_, mapped_);
   }
 
+  const Shape &shape() const { return shape_; }
   halconv_dtype dtype() const { return dtype_; }
   size_t size() const { return size_; }
   double at(size_t index) const { return load(dtype_, elements_.data(), index); }

@@ -90,6 +90,7 @@ int list(const Options &options) {
                             {"operation", kernel.operation},
                             {"problem", kernel.problem},
                             {"dtype", kernel.dtype},
+                            {"data_format", kernel.data_format},
                             {"target", kernel.target},
                             {"runnable", kernel.is_runnable}});
     if (!options.json) std::printf("%s\n", kernel.name.c_str());

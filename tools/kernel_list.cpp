@@ -5,12 +5,16 @@
 ///       --ops a,b       forward, forward_fused, backward_input, backward_filter (default: all)
 ///       --dtypes a,b    dtypes of all kernels (default: f32)
 ///       --generic-dtypes a,b  dtypes besides, of the generic kernels only (default: none)
+///       --data-formats a,b  layouts of the generic kernels of --dtypes: nhwc, nchw (default: nhwc)
 ///       --batch N       takes N for the batch size of every problem
 ///       --registry DIR  writes DIR/<library>_<target>_registry.cpp
 ///       --library NAME  the library's name (required with --registry)
 ///
-///       Prints a line for each kernel, "target name generator halide-target dtype [problem]", without the problem
-///       where the generator takes none. Problems without kernels are named on standard error, with the reason.
+///       SUITE is a file, whose problems get kernels for NHWC images, or file:nchw.
+///
+///       Prints a line for each kernel, "target name generator halide-target dtype [problem data-format]", without the
+///       last two where the generator takes none. Problems without kernels are named on standard error, with the
+///       reason.
 ///
 ///     halconv_kernel_list targets      prints "name kind" for each target, best first
 ///     halconv_kernel_list best-target  prints the best CPU target with f32 kernels that this machine can run
@@ -32,6 +36,7 @@
 #include <vector>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/data_format.h"
 #include "halconv/dtype.h"
 #include "halconv/kernel_name.h"
 #include "halconv/targets.h"
@@ -45,6 +50,7 @@ struct Options {
   std::vector<std::string> operations{"forward", "forward_fused", "backward_input", "backward_filter"};
   std::vector<std::string> dtypes{"f32"};
   std::vector<std::string> generic_dtypes;
+  std::vector<std::string> data_formats{"nhwc"};
   std::optional<int64_t> batch;
   std::string registry;
   std::string library;
@@ -93,6 +99,8 @@ Options parse_options(const std::vector<std::string> &arguments) {
       options.dtypes = split(value);
     } else if (argument == "--generic-dtypes") {
       options.generic_dtypes = split(value);
+    } else if (argument == "--data-formats") {
+      options.data_formats = split(value);
     } else if (argument == "--batch") {
       options.batch = positive_number(argument, value);
     } else if (argument == "--registry") {
@@ -118,15 +126,37 @@ Options parse_options(const std::vector<std::string> &arguments) {
   }
   check_dtypes("--dtypes", options.dtypes);
   check_dtypes("--generic-dtypes", options.generic_dtypes);
+  for (const std::string &format : options.data_formats) {
+    if (find_data_format(format) == nullptr) {
+      throw std::runtime_error("--data-formats holds \"" + format + "\", expected some of " + data_format_names());
+    }
+  }
   if (!options.registry.empty() && options.library.empty()) throw std::runtime_error("--registry needs --library");
   return options;
 }
 
-/// The problems of all suites, each once.
-std::vector<Conv2dProblem> read_problems(const Options &options) {
-  std::vector<Conv2dProblem> problems;
-  std::set<std::string> seen;
-  for (const std::string &path : options.suites) {
+/// A problem, and the layout of its images.
+struct ListedProblem {
+  Conv2dProblem problem;
+  halconv_data_format data_format;
+};
+
+/// Takes ":nchw" off a suite's argument.
+halconv_data_format take_data_format(std::string *suite) {
+  const size_t colon = suite->rfind(':');
+  const DataFormatInfo *const format =
+      colon == std::string::npos ? nullptr : find_data_format(std::string_view(*suite).substr(colon + 1));
+  if (format == nullptr) return HALCONV_NHWC;
+  suite->resize(colon);
+  return format->value;
+}
+
+/// The problems of all suites, each once in a layout.
+std::vector<ListedProblem> read_problems(const Options &options) {
+  std::vector<ListedProblem> problems;
+  std::set<std::pair<halconv_data_format, std::string>> seen;
+  for (std::string path : options.suites) {
+    const halconv_data_format data_format = take_data_format(&path);
     std::ifstream file(path);
     if (!file) throw std::runtime_error(path + ": cannot be read");
     SuiteResult suite = parse_suite(file);
@@ -141,7 +171,7 @@ std::vector<Conv2dProblem> read_problems(const Options &options) {
       if (const std::string error = validation_error(problem); !error.empty()) {
         throw std::runtime_error(path + ": " + text + ": " + error);
       }
-      if (seen.insert(text).second) problems.push_back(problem);
+      if (seen.insert({data_format, text}).second) problems.push_back({problem, data_format});
     }
   }
   return problems;
@@ -157,18 +187,27 @@ bool is_worth_specialising(const Conv2dProblem &p, const TargetInfo &target) {
 
 /// Whether the problem gets kernels by Winograd's algorithm: in floats, on CPUs with fused multiply-adds, with channels
 /// enough for a vector on each side of the products.
-bool is_worth_winograd(const Conv2dProblem &p, const TargetInfo &target, const DtypeInfo &dtype) {
+bool is_worth_winograd(const ListedProblem &listed, const TargetInfo &target, const DtypeInfo &dtype) {
   constexpr int64_t kLeastChannels = 16;
-  return dtype.value == HALCONV_FLOAT32 && (target.name == "avx2" || target.name == "avx512") && fits_winograd(p) &&
-         p.in_channels >= kLeastChannels && p.out_channels >= kLeastChannels;
+  const Conv2dProblem &p = listed.problem;
+  return listed.data_format == HALCONV_NHWC && dtype.value == HALCONV_FLOAT32 &&
+         (target.name == "avx2" || target.name == "avx512") && fits_winograd(p) && p.in_channels >= kLeastChannels &&
+         p.out_channels >= kLeastChannels;
+}
+
+/// Whether the operation has kernels of such images: the fused epilogue is for NHWC.
+bool has_data_format(std::string_view operation, halconv_data_format data_format) {
+  return data_format == HALCONV_NHWC || operation != kForwardFused;
 }
 
 /// The kernels of one dtype. Specialised kernels first, as the runtime prefers them.
 void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options &options,
-                 const std::vector<Conv2dProblem> &problems, std::vector<KernelName> *result) {
-  const auto add = [&](std::string_view operation, std::string_view algorithm, std::optional<Conv2dProblem> problem) {
-    result->push_back(
-        {std::string(operation), std::string(algorithm), problem, std::string(dtype.name), std::string(target.name)});
+                 const std::vector<ListedProblem> &problems, const std::vector<std::string> &data_formats,
+                 std::vector<KernelName> *result) {
+  const auto add = [&](std::string_view operation, std::string_view algorithm, std::optional<Conv2dProblem> problem,
+                       halconv_data_format data_format = HALCONV_NHWC) {
+    result->push_back({std::string(operation), std::string(algorithm), problem, std::string(dtype.name),
+                       std::string(target.name), data_format});
   };
   const bool has_forward =
       std::find(options.operations.begin(), options.operations.end(), "forward") != options.operations.end();
@@ -177,20 +216,26 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
     const std::string operation = "conv2d_" + name;
     if (!is_forward(operation) && !dtype.has_gradients) continue;
     bool has_winograd = false;
-    for (const Conv2dProblem &problem : problems) {
+    for (const ListedProblem &listed : problems) {
+      const auto &[problem, data_format] = listed;
+      if (!has_data_format(operation, data_format)) continue;
       const bool depthwise = is_float && problem.is_depthwise();
       if (operation == kBackwardInput && !depthwise && !is_worth_specialising(problem, target)) {
         std::cerr << to_string(problem) << ": " << operation << " on " << target.name
                   << " is left to the generic kernel, as the stride has too many phases\n";
         continue;
       }
-      add(operation, depthwise ? kDepthwise : "", problem);
-      if (!is_worth_winograd(problem, target, dtype)) continue;
+      add(operation, depthwise ? kDepthwise : "", problem, data_format);
+      if (!is_worth_winograd(listed, target, dtype)) continue;
       for (std::string_view algorithm : {kWinograd2, kWinograd4}) add(operation, algorithm, problem);
       has_winograd = true;
     }
-    if (is_float) add(operation, kDepthwise, std::nullopt);
-    add(operation, "", std::nullopt);
+    for (const std::string &name : data_formats) {
+      const halconv_data_format data_format = find_data_format(name)->value;
+      if (!has_data_format(operation, data_format)) continue;
+      if (is_float) add(operation, kDepthwise, std::nullopt, data_format);
+      add(operation, "", std::nullopt, data_format);
+    }
     if (!is_forward(operation) && is_float && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
     if (operation == kForwardFused && dtype.has_gradients) add(kEpilogueBackward, "", std::nullopt);
     if (operation == kBackwardFilter || (operation == kForwardFused && has_forward)) continue;
@@ -202,7 +247,7 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
 }
 
 std::vector<KernelName> kernels(const TargetInfo &target, const Options &options,
-                                const std::vector<Conv2dProblem> &problems) {
+                                const std::vector<ListedProblem> &problems) {
   std::vector<KernelName> result;
   const auto holds = [](const std::vector<std::string> &dtypes, std::string_view name) {
     return std::find(dtypes.begin(), dtypes.end(), name) != dtypes.end();
@@ -210,9 +255,9 @@ std::vector<KernelName> kernels(const TargetInfo &target, const Options &options
   for (const DtypeInfo &dtype : kDtypes) {
     if (!has_kernels(target, dtype.name)) continue;
     if (holds(options.dtypes, dtype.name)) {
-      add_kernels(target, dtype, options, problems, &result);
+      add_kernels(target, dtype, options, problems, options.data_formats, &result);
     } else if (holds(options.generic_dtypes, dtype.name)) {
-      add_kernels(target, dtype, options, {}, &result);
+      add_kernels(target, dtype, options, {}, {"nhwc"}, &result);
     }
   }
   return result;
@@ -222,7 +267,10 @@ void print_kernel(const KernelName &kernel, const TargetInfo &target) {
   const bool takes_problem = kernel.algorithm != kAutodiff && kernel.operation.starts_with("conv2d_");
   std::cout << kernel.target << ' ' << to_string(kernel) << ' ' << kernel.generator() << ' ' << target.halide_target
             << dtype_features(target, kernel.dtype) << kKernelFeatures << ' ' << kernel.dtype;
-  if (takes_problem) std::cout << ' ' << (kernel.problem ? to_string(*kernel.problem) : "generic");
+  if (takes_problem) {
+    std::cout << ' ' << (kernel.problem ? to_string(*kernel.problem) : "generic") << ' '
+              << find_data_format(kernel.data_format)->name;
+  }
   std::cout << '\n';
 }
 
@@ -259,7 +307,7 @@ void write_if_different(const std::filesystem::path &path, const std::string &te
 }
 
 void list_kernels(const Options &options) {
-  const std::vector<Conv2dProblem> problems = read_problems(options);
+  const std::vector<ListedProblem> problems = read_problems(options);
   for (const std::string &name : options.targets) {
     const TargetInfo &target = *find_target(name);
     const std::vector<KernelName> plan = kernels(target, options, problems);
@@ -299,9 +347,8 @@ int run(const std::vector<std::string> &arguments) {
     print_best_target();
   } else {
     throw std::runtime_error(
-        "usage: halconv_kernel_list kernels --targets a,b [--ops a,b] [--dtypes a,b] [--generic-dtypes a,b] [--batch "
-        "N] [--registry DIR --library NAME] "
-        "SUITE...\n"
+        "usage: halconv_kernel_list kernels --targets a,b [--ops a,b] [--dtypes a,b] [--generic-dtypes a,b] "
+        "[--data-formats a,b] [--batch N] [--registry DIR --library NAME] SUITE[:nchw]...\n"
         "       halconv_kernel_list targets | best-target");
   }
   return 0;

@@ -1,10 +1,11 @@
 """TensorFlow's conv2d and its gradients over NumPy arrays, by Halide kernels compiled ahead of time.
 
 Tensors are float32, float64, float16, bfloat16 (ml_dtypes') or, for conv2d, int32, all of a call of one dtype: input
-[n, h, w, c], filter [r, s, c, k], output [n, p, q, k], as NumPy arrays or anything with __dlpack__ in host memory;
+[n, h, w, c], filter [r, s, c, k], output [n, p, q, k], in `data_format` "NCHW" input [n, c, h, w], output [n, k, p, q]
+(fused_* are for "NHWC"), as NumPy arrays or anything with __dlpack__ in host memory;
 dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names, order and defaults of the
 arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding` "SAME", "VALID" or
-[[0, 0], [top, bottom], [left, right], [0, 0]], `data_format` "NHWC"; `name` is ignored. Besides,
+[[0, 0], [top, bottom], [left, right], [0, 0]], lists of four in the order of `data_format`; `name` is ignored. Besides,
 
 - `target` forces the kernels of a target ("avx2", ...); None takes the environment variable HALCONV_TARGET, and without
   it the best target of this machine;
@@ -27,7 +28,14 @@ import numpy as np
 
 from . import _halconv
 from ._halconv import Conv2dProblem, Kernel, SuiteEntry, explain, kernel_for, kernels, parse_suite, targets
-from .attributes import activation_bounds, check_data_format, integers, sizes, split_padding
+from .attributes import (
+    activation_bounds,
+    channel_dimension,
+    checked_data_format,
+    integers,
+    sizes,
+    split_padding,
+)
 from .depthwise import grouped_filter_shape, input_shape
 
 __all__ = [
@@ -56,8 +64,8 @@ __all__ = [
 
 
 def _attributes(strides, padding, data_format, dilations):
-    check_data_format(data_format)
-    return _halconv.Attributes(integers(strides), integers(dilations), *split_padding(padding))
+    data_format = checked_data_format(data_format)
+    return _halconv.Attributes(integers(strides), integers(dilations), *split_padding(padding), data_format)
 
 
 _DTYPES = ("float32", "float64", "float16", "bfloat16", "int32")
@@ -288,7 +296,7 @@ def depthwise_conv2d(
 ):
     """Each channel of input [n, h, w, c] with its own filters [r, s, c, m]: output [n, p, q, c * m]."""
     input, filter = _array("input", input), _array("filter", filter)
-    filter = filter.reshape(grouped_filter_shape(input.shape[-1], filter.shape))
+    filter = filter.reshape(grouped_filter_shape(input.shape[channel_dimension(data_format)], filter.shape))
     how = {"target": target, "threads": threads, "accuracy": accuracy}
     return conv2d(input, filter, strides, padding, data_format or "NHWC", dilations, **how)
 
@@ -310,7 +318,7 @@ def fused_depthwise_conv2d(
 ):
     """fused_conv2d for depthwise_conv2d: input [n, h, w, c], filter [r, s, c, m], bias [c * m]."""
     input, filter = _array("input", input), _array("filter", filter)
-    filter = filter.reshape(grouped_filter_shape(input.shape[-1], filter.shape))
+    filter = filter.reshape(grouped_filter_shape(input.shape[channel_dimension(data_format)], filter.shape))
     how = {"target": target, "threads": threads, "accuracy": accuracy}
     epilogue = {"bias": bias, "residual": residual, "activation": activation}
     return fused_conv2d(input, filter, strides, padding, **epilogue, data_format=data_format, dilations=dilations, **how)
@@ -332,7 +340,7 @@ def depthwise_conv2d_backprop_input(
 ):
     """The gradient with respect to depthwise_conv2d's input [n, h, w, c], from out_backprop [n, p, q, c * m]."""
     input_sizes, filter = input_shape(sizes("input_sizes", input_sizes)), _array("filter", filter)
-    filter = filter.reshape(grouped_filter_shape(input_sizes[3], filter.shape))
+    filter = filter.reshape(grouped_filter_shape(input_sizes[channel_dimension(data_format)], filter.shape))
     how = {"target": target, "threads": threads, "accuracy": accuracy}
     return conv2d_backprop_input(input_sizes, filter, out_backprop, strides, padding, data_format, dilations, **how)
 
@@ -353,7 +361,7 @@ def depthwise_conv2d_backprop_filter(
 ):
     """The gradient with respect to depthwise_conv2d's filter, of shape `filter_sizes`, from out_backprop."""
     input, filter_sizes = _array("input", input), sizes("filter_sizes", filter_sizes)
-    grouped = grouped_filter_shape(input.shape[-1], filter_sizes)
+    grouped = grouped_filter_shape(input.shape[channel_dimension(data_format)], filter_sizes)
     how = {"target": target, "threads": threads, "accuracy": accuracy}
     gradient = conv2d_backprop_filter(input, grouped, out_backprop, strides, padding, data_format, dilations, **how)
     return gradient.reshape(filter_sizes)

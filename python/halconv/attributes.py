@@ -19,6 +19,12 @@ class Conv2dAttributes(NamedTuple):
     dilations: Pair
     padding: str  # "VALID", "SAME" or "EXPLICIT"
     explicit_paddings: tuple[Pair, Pair]  # ((top, bottom), (left, right)); zeros unless EXPLICIT
+    data_format: str  # "NHWC" or "NCHW"
+
+    @property
+    def height_dimension(self):
+        """Which dimension of an image is the height; the width is the next."""
+        return height_dimension(self.data_format)
 
 
 def integers(value):
@@ -81,45 +87,76 @@ def activation_bounds(activation):
     return lower, upper
 
 
-def check_data_format(data_format):
-    """Raises ValueError for an unknown layout and NotImplementedError for one that no kernel reads."""
-    if data_format == "NCHW":
-        raise NotImplementedError(
-            "The Conv2D op currently only supports the NHWC tensor format on the CPU. The op was given the format: NCHW"
-        )
-    if data_format not in ("NHWC", None):
+def checked_data_format(data_format):
+    """The data format, NHWC where it is None. Raises ValueError for an unknown one."""
+    if data_format is None:
+        return "NHWC"
+    if data_format not in ("NHWC", "NCHW"):
         raise ValueError(
             f"Value for attr 'data_format' of \"{data_format}\" is not in the list of allowed values: " '"NHWC", "NCHW"'
         )
+    return data_format
 
 
-def _spatial_pair(name, values, not_positive):
+def check_fused_data_format(data_format):
+    """Raises NotImplementedError for the data format that the fused epilogue has no kernels of."""
+    if checked_data_format(data_format) != "NHWC":
+        raise NotImplementedError(f"data_format is {data_format}, expected NHWC, which fused kernels are for")
+
+
+def height_dimension(data_format):
+    """Which dimension of an image is the height; the width is the next, and what is left but the batch the channels."""
+    return 2 if data_format == "NCHW" else 1
+
+
+def channel_dimension(data_format):
+    return 1 if data_format == "NCHW" else 3
+
+
+def nhwc_shape(shape, data_format):
+    """The shape of an image as NHWC has it. One of another rank than 4 stays as it is."""
+    if data_format != "NCHW" or len(shape) != 4:
+        return shape
+    batch, channels, height, width = shape
+    return batch, height, width, channels
+
+
+def image_shape(nhwc, data_format):
+    """The shape [n, h, w, c] as the data format has it."""
+    batch, height, width, channels = nhwc
+    return (batch, channels, height, width) if data_format == "NCHW" else (batch, height, width, channels)
+
+
+def _spatial_pair(name, values, data_format, not_positive):
     """Height and width of 1, 2 or 4 positive ints."""
     if len(values) not in (1, 2, 4):
         raise ValueError(
             f"Sliding window {name} field must specify 4 dimensions ({name} should be of length 1, 2 or 4. Received: "
             f"{name}={values} of length {len(values)})"
         )
-    if len(values) == 4 and (values[0], values[3]) != (1, 1):
+    if len(values) == 4 and (values[0], values[channel_dimension(data_format)]) != (1, 1):
         raise NotImplementedError(
             f"Current implementation does not yet support {name} in the batch and depth dimensions. ({name} is "
-            f"{values}, expected [1, height, width, 1])"
+            f"{values}, expected {list(image_shape((1, 'height', 'width', 1), data_format))})"
         )
-    height, width = values[1:3] if len(values) == 4 else values if len(values) == 2 else 2 * values
+    first = height_dimension(data_format)
+    height, width = values[first : first + 2] if len(values) == 4 else values if len(values) == 2 else 2 * values
     if min(height, width) < 1:
         raise ValueError(f"{not_positive} ({name} is {values}, expected 1 or more)")
     return height, width
 
 
-def _explicit_paddings(values):
+def _explicit_paddings(values, data_format):
     if min(values) < 0:
         raise ValueError(f"All elements of explicit_paddings must be nonnegative (explicit_paddings is {values})")
-    if any(values[:2] + values[6:]):
+    depth, first = 2 * channel_dimension(data_format), 2 * height_dimension(data_format)
+    if any(values[:2] + values[depth : depth + 2]):
         raise ValueError(
             "Nonzero explicit padding in the batch or depth dimensions is not supported (explicit_paddings is "
-            f"{values}, expected [0, 0, top, bottom, left, right, 0, 0])"
+            f"{values}, expected 0 but for height and width of {data_format})"
         )
-    return (values[2], values[3]), (values[4], values[5])
+    top, bottom, left, right = values[first : first + 4]
+    return (top, bottom), (left, right)
 
 
 def conv2d_attributes(strides, padding, data_format="NHWC", dilations=None):
@@ -127,12 +164,13 @@ def conv2d_attributes(strides, padding, data_format="NHWC", dilations=None):
 
     Raises ValueError for a malformed argument and NotImplementedError for what TensorFlow calls unimplemented.
     """
-    check_data_format(data_format)
+    data_format = checked_data_format(data_format)
     padding, explicit_paddings = split_padding(padding)
     if padding not in ("SAME", "VALID", "EXPLICIT"):
         raise ValueError(f"{padding} is not an allowed padding type")
-    strides = _spatial_pair("strides", integers(strides), "Row and column strides should be larger than 0.")
-    dilations = _spatial_pair("dilations", integers(dilations), "Dilated rates should be larger than 0.")
-    if padding == "EXPLICIT":
-        return Conv2dAttributes(strides, dilations, padding, _explicit_paddings(explicit_paddings))
-    return Conv2dAttributes(strides, dilations, padding, ((0, 0), (0, 0)))
+    strides = _spatial_pair("strides", integers(strides), data_format, "Row and column strides should be larger than 0.")
+    dilations = _spatial_pair(
+        "dilations", integers(dilations), data_format, "Dilated rates should be larger than 0."
+    )
+    sides = _explicit_paddings(explicit_paddings, data_format) if padding == "EXPLICIT" else ((0, 0), (0, 0))
+    return Conv2dAttributes(strides, dilations, padding, sides, data_format)

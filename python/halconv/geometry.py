@@ -5,7 +5,7 @@ Errors have TensorFlow's words; what can be wrong comes in TensorFlow's order.
 
 from typing import NamedTuple
 
-from .attributes import Pair
+from .attributes import Pair, nhwc_shape
 
 
 class Conv2dGeometry(NamedTuple):
@@ -52,7 +52,7 @@ def _output_axis(size, filter_size, axis, attributes):
 
 
 def conv2d_geometry(input_shape, filter_shape, attributes):
-    """Paddings and output shape for input [n, h, w, c] and filter [r, s, c / groups, k].
+    """Paddings and output shape for input [n, h, w, c], whatever the data format, and filter [r, s, c / groups, k].
 
     Source: TensorFlow's GetWindowedOutputSizeVerbose, whose division truncates. Raises ValueError where the shapes do
     not fit.
@@ -103,7 +103,8 @@ def gradient_geometry(label, input_shape, filter_shape, out_backprop_shape, attr
         if actual != computed:
             raise ValueError(
                 f"{label}: Size of out_backprop doesn't match computed: actual = {actual}, computed = {computed} "
-                f"spatial_dim: {1 + axis} input: {input_shape[1 + axis]} filter: {filter_shape[axis]} "
+                f"spatial_dim: {attributes.height_dimension + axis} input: {input_shape[1 + axis]} "
+                f"filter: {filter_shape[axis]} "
                 f"output: {actual} stride: {stride} dilation: {dilation}"
             )
     geometry = conv2d_geometry(input_shape, filter_shape, attributes)
@@ -124,10 +125,10 @@ def check_groups(filter_shape, geometry):
         )
 
 
-def resolve_input_sizes(input_sizes, filter_shape, out_backprop_shape):
+def resolve_input_sizes(input_sizes, filter_shape, out_backprop_shape, data_format="NHWC"):
     """input_sizes as [n, h, w, c]: its 4 values, or its 2 with out_backprop's batch and the filter's channels."""
     if len(input_sizes) == 4:
-        return tuple(input_sizes)
+        return tuple(nhwc_shape(input_sizes, data_format))
     if len(input_sizes) != 2:
         raise ValueError(
             f"Conv2DBackpropInput requires input_sizes to contain 4 values or 2 values, but got: {len(input_sizes)}"

@@ -4,15 +4,23 @@
         input[n, stride_h*p + dilation_h*r - pad_top, stride_w*q + dilation_w*s - pad_left, c] * filter[r, s, c, k]
 
 with zeros outside the input. Arguments, their order and defaults are TensorFlow's: `strides` and `dilations` an int or
-1, 2 or 4 of them, `padding` "SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]]. Sums are taken, and
-results returned, in float64. Every function raises ValueError, with TensorFlow's words, where shapes or attributes do
-not fit; sums without terms are zero.
+1, 2 or 4 of them, `padding` "SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]]; in `data_format` "NCHW"
+shapes are [n, c, h, w] and [n, k, p, q], and lists of four in that order. Sums are taken, and results returned, in
+float64. Every function raises ValueError, with TensorFlow's words, where shapes or attributes do not fit; sums without
+terms are zero.
 """
 
 import numpy as np
 
 from . import depthwise
-from .attributes import activation_bounds, conv2d_attributes, sizes
+from .attributes import (
+    activation_bounds,
+    channel_dimension,
+    check_fused_data_format,
+    conv2d_attributes,
+    nhwc_shape,
+    sizes,
+)
 from .geometry import check_groups, conv2d_geometry, gradient_geometry, resolve_input_sizes
 
 
@@ -36,6 +44,17 @@ def _groups(filter_shape, geometry):
         )
 
 
+def _nhwc(image, attributes):
+    """The image in float64 as [n, h, w, c]: a view of it. One of another rank than 4 stays as it is."""
+    image = np.asarray(image, np.float64)
+    return np.moveaxis(image, 1, 3) if attributes.data_format == "NCHW" and image.ndim == 4 else image
+
+
+def _as_given(nhwc, attributes):
+    """The image [n, h, w, c] in the data format."""
+    return np.moveaxis(nhwc, 3, 1).copy() if attributes.data_format == "NCHW" else nhwc
+
+
 def _padded(input, geometry):
     return np.pad(np.asarray(input, np.float64), ((0, 0), *geometry.paddings, (0, 0)))
 
@@ -43,16 +62,17 @@ def _padded(input, geometry):
 def conv2d(input, filters, strides, padding, data_format="NHWC", dilations=None):
     """The convolution of input [n, h, w, c] with filters [r, s, c / groups, k]: output [n, p, q, k]."""
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    geometry = conv2d_geometry(np.shape(input), np.shape(filters), attributes)
+    input = _nhwc(input, attributes)
+    geometry = conv2d_geometry(input.shape, np.shape(filters), attributes)
     output = np.zeros(geometry.output_shape)
-    if output.size == 0 or np.size(input) == 0:
-        return output
+    if output.size == 0 or input.size == 0:
+        return _as_given(output, attributes)
     check_groups(np.shape(filters), geometry)
     padded, filters = _padded(input, geometry), np.asarray(filters, np.float64)
     for r, s, window in _taps(filters.shape, geometry):
         for c, k in _groups(filters.shape, geometry):
             output[..., k] += np.tensordot(padded[window][..., c], filters[r, s, :, k], axes=1)
-    return output
+    return _as_given(output, attributes)
 
 
 def conv2d_backprop_input(
@@ -63,19 +83,19 @@ def conv2d_backprop_input(
     `input_sizes` is [n, h, w, c], or [h, w] with out_backprop's batch and the filter's channels.
     """
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    filter, out_backprop = np.asarray(filter, np.float64), np.asarray(out_backprop, np.float64)
+    filter, out_backprop = np.asarray(filter, np.float64), _nhwc(out_backprop, attributes)
     input_shape = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
-    input_shape = resolve_input_sizes(input_shape, filter.shape, out_backprop.shape)
+    input_shape = resolve_input_sizes(input_shape, filter.shape, out_backprop.shape, attributes.data_format)
     geometry = gradient_geometry("Conv2DCustomBackpropInput", input_shape, filter.shape, out_backprop.shape, attributes)
     if filter.size == 0 or out_backprop.size == 0:
-        return np.zeros(input_shape)
+        return _as_given(np.zeros(input_shape), attributes)
     batch, height, width, channels = input_shape
     (top, bottom), (left, right) = geometry.paddings
     padded = np.zeros((batch, top + height + bottom, left + width + right, channels))
     for r, s, window in _taps(filter.shape, geometry):
         for c, k in _groups(filter.shape, geometry):
             padded[window][..., c] += np.tensordot(out_backprop[..., k], filter[r, s, :, k].T, axes=1)
-    return padded[:, top : top + height, left : left + width].copy()
+    return _as_given(padded[:, top : top + height, left : left + width].copy(), attributes)
 
 
 def conv2d_backprop_filter(
@@ -83,7 +103,7 @@ def conv2d_backprop_filter(
 ):
     """The gradient with respect to conv2d's filter of shape `filter_sizes`, from out_backprop [n, p, q, k]."""
     attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    input, out_backprop = np.asarray(input, np.float64), np.asarray(out_backprop, np.float64)
+    input, out_backprop = _nhwc(input, attributes), _nhwc(out_backprop, attributes)
     filter_shape = sizes("Conv2DCustomBackpropFilter: filter_sizes", filter_sizes)
     geometry = gradient_geometry(
         "Conv2DCustomBackpropFilter", input.shape, filter_shape, out_backprop.shape, attributes
@@ -107,51 +127,58 @@ def conv2d_transpose(input, filters, output_shape, strides, padding="SAME", data
 
 def depthwise_conv2d(input, filter, strides, padding, data_format="NHWC", dilations=None):
     """Each channel of input [n, h, w, c] with its own filters [r, s, c, m]: output [n, p, q, c * m]."""
-    input, filter = np.asarray(input, np.float64), np.asarray(filter, np.float64)
-    grouped = depthwise.grouped_filter_shape(input.shape[-1], filter.shape)
-    geometry = conv2d_geometry(input.shape, grouped, conv2d_attributes(strides, padding, data_format, dilations))
+    depth = np.shape(input)[channel_dimension(data_format)]
+    filter = np.asarray(filter, np.float64)
+    grouped = depthwise.grouped_filter_shape(depth, filter.shape)
+    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    input = _nhwc(input, attributes)
+    geometry = conv2d_geometry(input.shape, grouped, attributes)
     output = np.zeros((*geometry.output_shape[:3], *filter.shape[2:]))
     padded = _padded(input, geometry)
     for r, s, window in _taps(filter.shape, geometry):
         output += padded[window][..., np.newaxis] * filter[r, s]
-    return output.reshape(geometry.output_shape)
+    return _as_given(output.reshape(geometry.output_shape), attributes)
 
 
 def depthwise_conv2d_backprop_input(
     input_sizes, filter, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
 ):
     """The gradient with respect to depthwise_conv2d's input of shape `input_sizes`."""
-    filter, out_backprop = np.asarray(filter, np.float64), np.asarray(out_backprop, np.float64)
-    batch, height, width, channels = depthwise.input_shape(sizes("input_sizes", input_sizes))
+    filter = np.asarray(filter, np.float64)
+    input_shape = depthwise.input_shape(sizes("input_sizes", input_sizes))
+    batch, height, width, channels = nhwc_shape(input_shape, data_format)
     grouped = depthwise.grouped_filter_shape(channels, filter.shape)
+    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    out_backprop = _nhwc(out_backprop, attributes)
     geometry = gradient_geometry(
         "DepthwiseConv2dNativeBackpropInput",
         (batch, height, width, channels),
         grouped,
         out_backprop.shape,
-        conv2d_attributes(strides, padding, data_format, dilations),
+        attributes,
     )
     (top, bottom), (left, right) = geometry.paddings
     padded = np.zeros((batch, top + height + bottom, left + width + right, channels))
     by_channel = out_backprop.reshape(*out_backprop.shape[:3], *filter.shape[2:])
     for r, s, window in _taps(filter.shape, geometry):
         padded[window] += np.sum(by_channel * filter[r, s], axis=-1)
-    return padded[:, top : top + height, left : left + width].copy()
+    return _as_given(padded[:, top : top + height, left : left + width].copy(), attributes)
 
 
 def depthwise_conv2d_backprop_filter(
     input, filter_sizes, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
 ):
     """The gradient with respect to depthwise_conv2d's filter of shape `filter_sizes`."""
-    input, out_backprop = np.asarray(input, np.float64), np.asarray(out_backprop, np.float64)
     filter_shape = sizes("filter_sizes", filter_sizes)
-    grouped = depthwise.grouped_filter_shape(input.shape[-1], filter_shape)
+    grouped = depthwise.grouped_filter_shape(np.shape(input)[channel_dimension(data_format)], filter_shape)
+    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    input, out_backprop = _nhwc(input, attributes), _nhwc(out_backprop, attributes)
     geometry = gradient_geometry(
         "DepthwiseConv2dNativeBackpropFilter",
         input.shape,
         grouped,
         out_backprop.shape,
-        conv2d_attributes(strides, padding, data_format, dilations),
+        attributes,
     )
     filter_backprop = np.zeros(filter_shape)
     padded = _padded(input, geometry)
@@ -180,6 +207,7 @@ def fused_conv2d(
     input, filters, strides, padding, bias=None, residual=None, activation=None, data_format="NHWC", dilations=None
 ):
     """activation(conv2d(input, filters) + bias + residual): bias [k], residual of the output's shape."""
+    check_fused_data_format(data_format)
     return _epilogue(conv2d(input, filters, strides, padding, data_format, dilations), bias, residual, activation)
 
 
@@ -187,6 +215,7 @@ def fused_depthwise_conv2d(
     input, filter, strides, padding, bias=None, residual=None, activation=None, data_format="NHWC", dilations=None
 ):
     """fused_conv2d for depthwise_conv2d."""
+    check_fused_data_format(data_format)
     sums = depthwise_conv2d(input, filter, strides, padding, data_format, dilations)
     return _epilogue(sums, bias, residual, activation)
 

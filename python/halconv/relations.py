@@ -73,11 +73,19 @@ def pad_to_full(dilated_out_backprop, input_size, filter_size, dilations, paddin
     return pad_or_crop(dilated_out_backprop, full)
 
 
+def _nhwc_attributes(strides, padding, data_format, dilations):
+    """Raises NotImplementedError for another data format: the relations are written down for NHWC."""
+    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    if attributes.data_format != "NHWC":
+        raise NotImplementedError(f"data_format is {attributes.data_format}, expected NHWC: relations are stated in it")
+    return attributes
+
+
 def conv2d_backprop_input_by_conv2d(
     conv2d, input_sizes, filter, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
 ):
     """conv2d_backprop_input with conv2d alone: d_out, dilated by the strides, correlated with the turned filter."""
-    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    attributes = _nhwc_attributes(strides, padding, data_format, dilations)
     input_shape = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
     input_shape = resolve_input_sizes(input_shape, filter.shape, out_backprop.shape)
     geometry = gradient_geometry("Conv2DBackpropInput", input_shape, filter.shape, out_backprop.shape, attributes)
@@ -106,7 +114,7 @@ def conv2d_backprop_filter_by_conv2d(
 
     Strides and dilations change places: neighbouring taps of d_out lie a stride apart, neighbouring results a dilation.
     """
-    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    attributes = _nhwc_attributes(strides, padding, data_format, dilations)
     filter_shape = sizes("Conv2DBackpropFilter: filter_sizes", filter_sizes)
     geometry = gradient_geometry("Conv2DBackpropFilter", input.shape, filter_shape, out_backprop.shape, attributes)
     if input.size == 0 or out_backprop.size == 0:

@@ -137,9 +137,11 @@ halconv_int_list shape_of(const Array &array) {
 }
 
 halconv_conv2d_attributes attributes(const std::vector<int64_t> &strides, const std::vector<int64_t> &dilations,
-                                     const std::string &padding, const std::vector<int64_t> &explicit_paddings) {
-  halconv_conv2d_attributes result{int_list(strides), int_list(dilations), {}, int_list(explicit_paddings)};
+                                     const std::string &padding, const std::vector<int64_t> &explicit_paddings,
+                                     const std::string &data_format) {
+  halconv_conv2d_attributes result{int_list(strides), int_list(dilations), {}, int_list(explicit_paddings), {}};
   raise_unless_ok(halconv_parse_padding(padding.c_str(), &result.padding));
+  raise_unless_ok(halconv_parse_data_format(data_format.c_str(), &result.data_format));
   return result;
 }
 
@@ -292,23 +294,33 @@ halconv_operation operation_of(const std::string &name) {
         "operation is \"" + name + "\", expected forward, forward_fused, backward_input or backward_filter");
 }
 
+/// float32 on the host.
+halconv_tensor_format format_of(const std::string &data_format) {
+  halconv_tensor_format format{};
+  raise_unless_ok(halconv_parse_data_format(data_format.c_str(), &format.data_format));
+  return format;
+}
+
 std::string explain(const std::string &operation, const std::string &problem, const std::optional<std::string> &target,
-                    const std::string &accuracy) {
+                    const std::string &accuracy, const std::string &data_format) {
   const halconv_operation which = operation_of(operation);
+  const halconv_tensor_format format = format_of(data_format);
   const halconv_execution how = Execution{target, accuracy_of(accuracy)}.to_c();
   size_t needed = 0;
-  raise_unless_ok(halconv_explain(which, problem.c_str(), nullptr, &how, nullptr, 0, &needed));
+  raise_unless_ok(halconv_explain(which, problem.c_str(), &format, &how, nullptr, 0, &needed));
   std::string text(needed, '\0');
-  raise_unless_ok(halconv_explain(which, problem.c_str(), nullptr, &how, text.data(), text.size(), nullptr));
+  raise_unless_ok(halconv_explain(which, problem.c_str(), &format, &how, text.data(), text.size(), nullptr));
   text.resize(needed - 1);  // the terminator
   return text;
 }
 
 std::string kernel_for(const std::string &operation, const std::string &problem,
-                       const std::optional<std::string> &target, const std::string &accuracy) {
+                       const std::optional<std::string> &target, const std::string &accuracy,
+                       const std::string &data_format) {
+  const halconv_tensor_format format = format_of(data_format);
   const halconv_execution how = Execution{target, accuracy_of(accuracy)}.to_c();
   halconv_plan *plan = nullptr;
-  raise_unless_ok(halconv_plan_create(operation_of(operation), problem.c_str(), nullptr, &how, &plan));
+  raise_unless_ok(halconv_plan_create(operation_of(operation), problem.c_str(), &format, &how, &plan));
   const std::unique_ptr<halconv_plan, decltype(&halconv_plan_destroy)> owner(plan, halconv_plan_destroy);
   return halconv_plan_kernel(plan);
 }
@@ -377,8 +389,8 @@ NB_MODULE(_halconv, module) {
   nb::class_<halconv_conv2d_attributes>(module, "Attributes")
       .def("__init__", [](halconv_conv2d_attributes *self, const std::vector<int64_t> &strides,
                           const std::vector<int64_t> &dilations, const std::string &padding,
-                          const std::vector<int64_t> &explicit_paddings) {
-        new (self) halconv_conv2d_attributes(attributes(strides, dilations, padding, explicit_paddings));
+                          const std::vector<int64_t> &explicit_paddings, const std::string &data_format) {
+        new (self) halconv_conv2d_attributes(attributes(strides, dilations, padding, explicit_paddings, data_format));
       });
   nb::class_<Execution>(module, "Execution")
       .def(
@@ -397,6 +409,7 @@ NB_MODULE(_halconv, module) {
       .def_ro("problem", &halconv_kernel_info::problem)
       .def_ro("dtype", &halconv_kernel_info::dtype)
       .def_ro("target", &halconv_kernel_info::target)
+      .def_ro("data_format", &halconv_kernel_info::data_format)
       .def_prop_ro("runnable", [](const halconv_kernel_info &kernel) { return kernel.runnable != 0; })
       .def("__repr__", [](const halconv_kernel_info &kernel) { return "<Kernel " + std::string(kernel.name) + ">"; });
   define_problem(module);
@@ -414,9 +427,9 @@ NB_MODULE(_halconv, module) {
   module.def("conv2d_output_shape", &conv2d_output_shape, nb::arg("input_shape"), nb::arg("filter_shape"),
              nb::arg("attributes"));
   module.def("explain", &explain, nb::arg("operation"), nb::arg("problem"), nb::arg("target") = nb::none(),
-             nb::arg("accuracy") = "standard");
+             nb::arg("accuracy") = "standard", nb::arg("data_format") = "NHWC");
   module.def("kernel_for", &kernel_for, nb::arg("operation"), nb::arg("problem"), nb::arg("target") = nb::none(),
-             nb::arg("accuracy") = "standard");
+             nb::arg("accuracy") = "standard", nb::arg("data_format") = "NHWC");
   module.def("kernels", &kernels);
   module.def("targets", &targets);
 }

@@ -57,6 +57,30 @@ def test_kernels_are_exact(case):
     )
 
 
+def planar(image):
+    return np.ascontiguousarray(np.moveaxis(image, 3, 1))
+
+
+@pytest.mark.parametrize("module", [halconv, reference])
+def test_planes_are_the_same_in_another_order(module, case):
+    x, w, y, d_out, attributes = case
+    padding = attributes["padding"]
+    if not isinstance(padding, str):
+        padding = [padding[0], padding[3], *padding[1:3]]
+    attributes = attributes | {"padding": padding, "data_format": "NCHW"}
+    x, y, d_out = planar(x), planar(y), planar(d_out)
+    np.testing.assert_array_equal(module.depthwise_conv2d(x, w, **attributes), y)
+    nhwc = case[4]
+    np.testing.assert_array_equal(
+        module.depthwise_conv2d_backprop_input(x.shape, w, d_out, **attributes),
+        planar(reference.depthwise_conv2d_backprop_input(case[0].shape, w, case[3], **nhwc)),
+    )
+    np.testing.assert_array_equal(
+        module.depthwise_conv2d_backprop_filter(x, w.shape, d_out, **attributes),
+        reference.depthwise_conv2d_backprop_filter(case[0], w.shape, case[3], **nhwc),
+    )
+
+
 @pytest.mark.parametrize("accuracy", ["strict", "standard", "fast"])
 def test_every_accuracy_is_the_direct_sum(accuracy):
     x, w = problems.integers((1, 9, 8, 19), 1), problems.integers((3, 3, 19, 2), 2)

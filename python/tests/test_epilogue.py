@@ -100,3 +100,11 @@ def test_the_bias_has_one_dimension():
     x, w = np.zeros((1, 4, 4, 1), np.float32), np.zeros((3, 3, 1, 2), np.float32)
     with pytest.raises(ValueError, match="bias must be 1-dimensional"):
         halconv.fused_conv2d(x, w, 1, "VALID", np.zeros((1, 2), np.float32))
+
+
+@pytest.mark.parametrize("module", [halconv, reference])
+def test_refuses_nchw(module):
+    x, w = np.zeros((1, 4, 5, 6), np.float32), np.zeros((3, 3, 4, 2), np.float32)
+    for fused in (module.fused_conv2d, module.fused_depthwise_conv2d):
+        with pytest.raises(NotImplementedError, match="data_format is NCHW, expected NHWC"):
+            fused(x, w, 1, "SAME", data_format="NCHW")

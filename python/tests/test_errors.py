@@ -21,7 +21,7 @@ def explicit(*sides):
 # Changed arguments of a call that fits, the exception, its first words.
 ATTRIBUTES = [
     ({"data_format": "CHWN", "strides": 0}, ValueError, "Value for attr 'data_format' of \"CHWN\" is not in the"),
-    ({"data_format": "NCHW"}, NotImplementedError, "The Conv2D op currently only supports the NHWC tensor format"),
+    ({"data_format": "NCHW", "strides": 0}, ValueError, "Row and column strides should be larger than 0."),
     ({"padding": "FULL", "strides": 0}, ValueError, "FULL is not an allowed padding type"),
     ({"padding": "same"}, ValueError, "same is not an allowed padding type"),
     ({"padding": "EXPLICIT"}, ValueError, "'EXPLICIT' is not a valid value for `padding`. To use "),

@@ -26,6 +26,15 @@ every_problem_on_every_target = pytest.mark.parametrize(
 )
 
 
+def test_kernels_of_nchw_are_chosen_for_nchw():
+    for data_format in ("NHWC", "NCHW"):
+        chosen = halconv.kernel_for("forward", "mb1ic5ih9oc7kh3", "x86_64", data_format=data_format)
+        assert {k.name: k.data_format for k in halconv.kernels()}[chosen] == data_format.lower()
+        assert f"{chosen}: chosen" in halconv.explain(
+            "forward", "mb1ic5ih9oc7kh3", "x86_64", data_format=data_format
+        )
+
+
 def test_a_cpu_target_runs():
     assert CPU_TARGETS
 

@@ -5,6 +5,7 @@ import numpy as np
 import problems
 import pytest
 from halconv import reference
+from halconv.attributes import channel_dimension
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,20 @@ def arguments(draw):
     return input_shape, filter_shape, attributes
 
 
+def in_format(data_format, input_shape, attributes):
+    """The same problem with its shape and attributes in the order of the data format."""
+
+    def in_order(value):
+        if not hasattr(value, "__len__") or len(value) != 4 or data_format == "NHWC":
+            return value
+        batch, height, width, channels = value
+        return [batch, channels, height, width]
+
+    return in_order(input_shape), {name: in_order(value) for name, value in attributes.items()} | {
+        "data_format": data_format
+    }
+
+
 def outcome(function, *args, **attributes):
     """What a call returns, or the error that it raises."""
     try:
@@ -61,17 +76,20 @@ def out_backprop_shape(input_shape, filter_shape, attributes):
         shape, _ = halconv.conv2d_output_shape(input_shape, filter_shape, **attributes)
         return shape
     except ValueError:
-        return (*input_shape[:3], filter_shape[3])
+        n, *pixels = input_shape
+        pixels[channel_dimension(attributes.get("data_format")) - 1] = filter_shape[3]
+        return (n, *pixels)
 
 
 @pytest.mark.parametrize("target", CPU_TARGETS)
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
-@given(arguments())
-def test_every_function(target, problem):
+@given(arguments(), st.sampled_from(["NHWC", "NCHW"]))
+def test_every_function(target, problem, data_format):
     input_shape, filter_shape, attributes = problem
+    input_shape, attributes = in_format(data_format, input_shape, attributes)
     forced = attributes | {"target": target}
     x, w = problems.integers(input_shape, 1), problems.integers(filter_shape, 2)
-    d_out = problems.integers(out_backprop_shape(*problem), 3)
+    d_out = problems.integers(out_backprop_shape(input_shape, filter_shape, attributes), 3)
     assert_same(outcome(halconv.conv2d, x, w, **forced), outcome(reference.conv2d, x, w, **attributes))
     d_x = outcome(reference.conv2d_backprop_input, input_shape, w, d_out, **attributes)
     assert_same(outcome(halconv.conv2d_backprop_input, input_shape, w, d_out, **forced), d_x)

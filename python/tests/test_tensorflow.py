@@ -12,7 +12,7 @@ import problems
 import pytest
 import test_errors
 from hypothesis import given, settings
-from test_random import arguments, out_backprop_shape
+from test_random import arguments, in_format, out_backprop_shape
 
 # TensorFlow's own kernels, whose conditions and messages halconv has; those of oneDNN check less.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
@@ -96,6 +96,20 @@ def test_conv2d(problem):
     assert_agrees(outcome(halconv.conv2d, x, w, **attributes), outcome(tf.nn.conv2d, x, w, **attributes))
 
 
+@randomly
+@given(arguments())
+def test_nchw(problem):
+    """TensorFlow refuses NCHW on a CPU: its result of the same problem in NHWC, in another order."""
+    input_shape, filter_shape, attributes = problem
+    x, w = problems.integers(input_shape, 1), problems.integers(filter_shape, 2)
+    strides, dilations = four_values(attributes["strides"]), four_values(attributes["dilations"])
+    theirs = outcome(tf.nn.conv2d, x, w, strides, attributes["padding"], dilations=dilations)
+    planes = np.ascontiguousarray(np.moveaxis(x, 3, 1))
+    _, ours = in_format("NCHW", x.shape, attributes | {"strides": strides, "dilations": dilations})
+    ours = outcome(halconv.conv2d, planes, w, **ours)
+    assert_agrees(ours, theirs if isinstance(theirs, Exception) else np.moveaxis(theirs, 3, 1))
+
+
 def dilated(filter, dilations):
     """The filter with its taps apart: what TensorFlow's gradients, which refuse dilations, can take."""
     if 0 in filter.shape[:2]:
@@ -169,7 +183,7 @@ def test_attributes(function, arguments, exception, words):
     if is_raw and words.startswith(("When", "'EXPLICIT'")):
         pytest.skip("the raw operations take a string and a list of 8 paddings")
     if arguments.get("data_format") == "NCHW":
-        pytest.skip("TensorFlow's kernels for the CPU each refuse it in their own words")
+        pytest.skip("TensorFlow's kernels for the CPU refuse it")
     assert_words_are_tensorflows(function, arguments, words)
 
 

@@ -14,6 +14,7 @@ struct Attributes {
   int64_t strides[2];    ///< 1 to kMaxElements
   int64_t dilations[2];  ///< 1 to kMaxElements
   halconv_padding padding;
+  halconv_data_format data_format;
   int64_t explicit_paddings[2]
                            [2];  ///< {{top, bottom}, {left, right}}, 0 to kMaxElements; zeros unless HALCONV_EXPLICIT
 };

@@ -78,7 +78,7 @@ class Convolution::FilterOperand {
       tensor_ = &packed_;
       return convolution_.make_zero_filter(&packed_);
     }
-    HALCONV_RETURN_IF_ERROR(convolution_.bind_input(*filter, &hwio_));
+    HALCONV_RETURN_IF_ERROR(convolution_.bind_input(*filter, &hwio_, HALCONV_NHWC));
     if (!convolution_.has_blocked_filter()) {
       tensor_ = &hwio_;
     } else if (convolution_.is_hwio_in_place(&hwio_)) {
@@ -134,9 +134,9 @@ Status Convolution::prepare(CallContext *context) {
   const halide_type_t type = halide_type(dtype());
   packed_type_ = argument_type(*kernel_, "filter");
   filter.describe(Extents<6>{blocked, other, columns, rows, 1, problem_.groups}, packed_type_);
-  input.describe(input_extents(problem_), type);
+  input.describe_image(input_extents(problem_), type, kernel_->name.data_format);
   input.split_groups(problem_.groups);
-  output.describe(output_extents(problem_), type);
+  output.describe_image(output_extents(problem_), type, kernel_->name.data_format);
   output.split_groups(problem_.groups);
   KernelCall call(context);
   EpilogueArguments epilogue(context, *kernel_->target);
@@ -170,14 +170,16 @@ bool Convolution::is_hwio_in_place(KernelTensor *filter) const {
          packed_type_ == filter->buffer()->type && filter->is_aligned();
 }
 
-Status Convolution::bind_input(const halconv_tensor &tensor, KernelTensor *operand) const {
-  HALCONV_RETURN_IF_ERROR(operand->bind_input(tensor));
+Status Convolution::bind_input(const halconv_tensor &tensor, KernelTensor *operand,
+                               halconv_data_format data_format) const {
+  HALCONV_RETURN_IF_ERROR(operand->bind_input(tensor, data_format));
   operand->split_groups(problem_.groups);
   return ok_status();
 }
 
-Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *operand) const {
-  HALCONV_RETURN_IF_ERROR(operand->bind_output(tensor));
+Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *operand,
+                                halconv_data_format data_format) const {
+  HALCONV_RETURN_IF_ERROR(operand->bind_output(tensor, data_format));
   operand->split_groups(problem_.groups);
   return ok_status();
 }
@@ -214,9 +216,10 @@ Status Convolution::run_forward(const Operands &operands, CallContext *context) 
   KernelTensor src(context, *kernel_->target), dst(context, *kernel_->target);
   FilterOperand filter(*this, context);
   EpilogueArguments epilogue(context, *kernel_->target);
-  HALCONV_RETURN_IF_ERROR(operands.first == nullptr ? make_zero_input(&src) : bind_input(*operands.first, &src));
+  HALCONV_RETURN_IF_ERROR(operands.first == nullptr ? make_zero_input(&src)
+                                                    : bind_input(*operands.first, &src, kernel_->name.data_format));
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.second, operands.packed_filter));
-  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &dst));
+  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &dst, kernel_->name.data_format));
   KernelCall call(context);
   call.add(src.buffer()).add(filter.tensor()->buffer());
   if (has_epilogue()) {
@@ -230,9 +233,9 @@ Status Convolution::run_forward(const Operands &operands, CallContext *context) 
 
 Status Convolution::run_backward_filter(const Operands &operands, CallContext *context) const {
   KernelTensor src(context, *kernel_->target), d_dst(context, *kernel_->target), d_filter(context, *kernel_->target);
-  HALCONV_RETURN_IF_ERROR(bind_input(*operands.first, &src));
-  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst));
-  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_filter));
+  HALCONV_RETURN_IF_ERROR(bind_input(*operands.first, &src, kernel_->name.data_format));
+  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst, kernel_->name.data_format));
+  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_filter, HALCONV_NHWC));
   KernelCall call(context);
   call.add(src.buffer()).add(d_dst.buffer());
   add_geometry(&call);
@@ -244,8 +247,8 @@ Status Convolution::run_backward_input(const Operands &operands, CallContext *co
   KernelTensor d_dst(context, *kernel_->target), d_src(context, *kernel_->target);
   FilterOperand filter(*this, context);
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.first, operands.packed_filter));
-  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst));
-  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_src));
+  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst, kernel_->name.data_format));
+  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_src, kernel_->name.data_format));
   if (kernel_->name.algorithm != kAutodiff && !kernel_->name.problem) {
     HALCONV_RETURN_IF_ERROR(run_phases(filter.tensor(), &d_dst, &d_src));
   } else {

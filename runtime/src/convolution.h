@@ -59,8 +59,8 @@ class Convolution {
   bool is_hwio_in_place(KernelTensor *filter) const;
   Status make_zero_input(KernelTensor *input) const;
   Status make_zero_filter(KernelTensor *packed) const;
-  Status bind_input(const halconv_tensor &tensor, KernelTensor *operand) const;
-  Status bind_output(const halconv_tensor &tensor, KernelTensor *operand) const;
+  Status bind_input(const halconv_tensor &tensor, KernelTensor *operand, halconv_data_format data_format) const;
+  Status bind_output(const halconv_tensor &tensor, KernelTensor *operand, halconv_data_format data_format) const;
   void add_geometry(KernelCall *call) const;
   Status run_forward(const Operands &operands, CallContext *context) const;
   Status run_backward_input(const Operands &operands, CallContext *context) const;

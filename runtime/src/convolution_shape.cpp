@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <optional>
 
+#include "halconv/data_format.h"
 #include "halconv/kernel_name.h"
 #include "tensorflow_errors.h"
 
@@ -26,10 +27,10 @@ Status check_all_extents(std::initializer_list<NamedShape> shapes) {
 }
 
 /// Input and filter agree in their channels.
-Status check_depths(std::string_view operation, const NamedShape &input, const NamedShape &filter) {
+Status check_depths(std::string_view operation, int64_t input_depth, const NamedShape &filter) {
   if (filter.extents[2] == 0) return errors::filter_depth(operation, filter.name, filter.extents[2]);
-  if (input.extents[3] % filter.extents[2] == 0) return ok_status();
-  return errors::input_depth(operation, input.extents[3], filter.extents[2]);
+  if (input_depth % filter.extents[2] == 0) return ok_status();
+  return errors::input_depth(operation, input_depth, filter.extents[2]);
 }
 
 /// Products of extents and attributes, each at most kMaxElements, fit 64 bits.
@@ -53,12 +54,13 @@ Status infer_axis(int axis, int64_t input, int64_t filter, const Attributes &att
 
 /// Everything but the output size.
 Conv2dProblem problem_of(const NamedShape &input, const NamedShape &filter, const Attributes &attributes) {
+  const DataFormatInfo &format = *find_data_format(attributes.data_format);
   Conv2dProblem problem;
-  problem.groups = input.extents[3] / filter.extents[2];
+  problem.groups = input.extents[format.channels] / filter.extents[2];
   problem.batch = input.extents[0];
-  problem.in_height = input.extents[1];
-  problem.in_width = input.extents[2];
-  problem.in_channels = input.extents[3];
+  problem.in_height = input.extents[format.height];
+  problem.in_width = input.extents[format.width];
+  problem.in_channels = input.extents[format.channels];
   problem.filter_height = filter.extents[0];
   problem.filter_width = filter.extents[1];
   problem.out_channels = filter.extents[3];
@@ -94,11 +96,12 @@ Status infer_forward(const NamedShape &input, const NamedShape &filter, const At
   HALCONV_RETURN_IF_ERROR(check_rank(kForward, "input", input));
   HALCONV_RETURN_IF_ERROR(check_rank(kForward, "filter", filter));
   HALCONV_RETURN_IF_ERROR(check_all_extents({input, filter}));
-  HALCONV_RETURN_IF_ERROR(check_depths(kForward, input, filter));
+  const DataFormatInfo &format = *find_data_format(attributes.data_format);
+  HALCONV_RETURN_IF_ERROR(check_depths(kForward, input.extents[format.channels], filter));
   int64_t size[2];
   for (int axis = 0; axis < 2; ++axis) {
-    HALCONV_RETURN_IF_ERROR(
-        infer_axis(axis, input.extents[1 + axis], filter.extents[axis], attributes, paddings[axis], &size[axis]));
+    HALCONV_RETURN_IF_ERROR(infer_axis(axis, input.extents[format.height + axis], filter.extents[axis], attributes,
+                                       paddings[axis], &size[axis]));
   }
   *problem = problem_of(input, filter, attributes);
   set_output(size, paddings, problem);
@@ -111,20 +114,22 @@ Status infer_gradient(std::string_view operation, const NamedShape &input, const
   HALCONV_RETURN_IF_ERROR(check_rank(operation, "filter", filter));
   HALCONV_RETURN_IF_ERROR(check_rank(operation, "out_backprop", out_backprop));
   HALCONV_RETURN_IF_ERROR(check_all_extents({input, filter, out_backprop}));
+  const DataFormatInfo &format = *find_data_format(attributes.data_format);
   const int64_t *const actual = out_backprop.extents;
   if (input.extents[0] != actual[0]) return errors::batch(operation, out_backprop.name, input.extents[0], actual[0]);
-  HALCONV_RETURN_IF_ERROR(check_depths(operation, input, filter));
-  if (filter.extents[3] != actual[3]) {
-    return errors::out_depth(operation, out_backprop.name, filter.extents[3], actual[3]);
+  HALCONV_RETURN_IF_ERROR(check_depths(operation, input.extents[format.channels], filter));
+  if (const int64_t depth = actual[format.channels]; filter.extents[3] != depth) {
+    return errors::out_depth(operation, out_backprop.name, filter.extents[3], depth);
   }
   int64_t size[2], paddings[2][2];
   for (int axis = 0; axis < 2; ++axis) {
-    const int64_t in = input.extents[1 + axis], taps = filter.extents[axis], out = actual[1 + axis];
+    const int dimension = format.height + axis;
+    const int64_t in = input.extents[dimension], taps = filter.extents[axis], out = actual[dimension];
     HALCONV_RETURN_IF_ERROR(infer_axis(axis, in, taps, attributes, paddings[axis], &size[axis]));
     if (out == size[axis]) continue;
     return errors::out_backprop_size(
         operation, out_backprop.name,
-        {kAxisNames[axis], 1 + axis, in, taps, out, size[axis], attributes.strides[axis], attributes.dilations[axis]});
+        {kAxisNames[axis], dimension, in, taps, out, size[axis], attributes.strides[axis], attributes.dilations[axis]});
   }
   *problem = problem_of(input, filter, attributes);
   set_output(size, paddings, problem);
@@ -132,20 +137,21 @@ Status infer_gradient(std::string_view operation, const NamedShape &input, const
 }
 
 Status resolve_input_sizes(const halconv_int_list &input_sizes, const NamedShape &filter,
-                           const NamedShape &out_backprop, int64_t input_shape[4]) {
+                           const NamedShape &out_backprop, halconv_data_format data_format, int64_t input_shape[4]) {
+  const DataFormatInfo &format = *find_data_format(data_format);
   if (input_sizes.count == 4) {
     std::copy_n(input_sizes.values, 4, input_shape);
     return ok_status();
   }
-  if (input_sizes.count != 2) return errors::input_sizes_length(input_sizes);
+  if (input_sizes.count != 2) return errors::input_sizes_length(input_sizes, format);
   const int64_t height = input_sizes.values[0], width = input_sizes.values[1];
   if (height < 0 || width < 0) return errors::negative_input_sizes(height, width);
   HALCONV_RETURN_IF_ERROR(check_rank(kBackwardInput, "filter", filter));
   HALCONV_RETURN_IF_ERROR(check_rank(kBackwardInput, "out_backprop", out_backprop));
   input_shape[0] = out_backprop.extents[0];
-  input_shape[1] = height;
-  input_shape[2] = width;
-  input_shape[3] = filter.extents[2];
+  input_shape[format.height] = height;
+  input_shape[format.width] = width;
+  input_shape[format.channels] = filter.extents[2];
   return ok_status();
 }
 

@@ -1,5 +1,6 @@
 /// The C ABI's depthwise functions: the grouped ones, with the filter [r, s, in_channels, multiplier] viewed as [r, s,
 /// 1, in_channels * multiplier]. These are the same bytes, as output channel c * multiplier + q is channel c's.
+#include "halconv/data_format.h"
 #include "halconv/halconv.h"
 #include "status.h"
 #include "tensor_check.h"
@@ -10,10 +11,14 @@ namespace halconv::runtime {
 namespace {
 
 /// `filter` as the grouped functions take it, for `input`, the depthwise convolution's input.
-Status view_grouped(const NamedTensor &input, const NamedTensor &filter, halconv_tensor *grouped) {
+Status view_grouped(const NamedTensor &input, const NamedTensor &filter, const halconv_conv2d_attributes *attributes,
+                    halconv_tensor *grouped) {
   HALCONV_RETURN_IF_ERROR(check_tensor(input));
   HALCONV_RETURN_IF_ERROR(check_tensor(filter));
-  const int64_t in_depth = input.tensor->shape[3], filter_depth = filter.tensor->shape[2];
+  if (attributes == nullptr) return errors::null_argument("attributes", "strides, dilations and padding");
+  const DataFormatInfo *const format = find_data_format(attributes->data_format);
+  if (format == nullptr) return errors::data_format_value("data_format", attributes->data_format);
+  const int64_t in_depth = input.tensor->shape[format->channels], filter_depth = filter.tensor->shape[2];
   if (in_depth != filter_depth) return errors::depthwise_depth(in_depth, filter_depth);
   *grouped = *filter.tensor;
   grouped->shape[2] = 1;
@@ -34,7 +39,9 @@ halconv_status halconv_depthwise_conv2d(const halconv_tensor *input, const halco
                                         const halconv_conv2d_attributes *attributes, const halconv_execution *execution,
                                         halconv_tensor *output) {
   halconv_tensor grouped;
-  const halconv_status status = guarded([&] { return view_grouped({"input", input}, {"filter", filter}, &grouped); });
+  const halconv_status status = guarded([&] {
+    return view_grouped({"input", input}, {"filter", filter}, attributes, &grouped);
+  });
   return status.code == HALCONV_OK ? halconv_conv2d(input, &grouped, attributes, execution, output) : status;
 }
 
@@ -43,7 +50,9 @@ halconv_status halconv_fused_depthwise_conv2d(const halconv_tensor *input, const
                                               const halconv_epilogue *epilogue, const halconv_execution *execution,
                                               halconv_tensor *output) {
   halconv_tensor grouped;
-  const halconv_status status = guarded([&] { return view_grouped({"input", input}, {"filter", filter}, &grouped); });
+  const halconv_status status = guarded([&] {
+    return view_grouped({"input", input}, {"filter", filter}, attributes, &grouped);
+  });
   if (status.code != HALCONV_OK) return status;
   return halconv_fused_conv2d(input, &grouped, attributes, epilogue, execution, output);
 }
@@ -54,7 +63,7 @@ halconv_status halconv_depthwise_conv2d_backprop_input(const halconv_tensor *fil
                                                        halconv_tensor *input_backprop) {
   halconv_tensor grouped;
   const halconv_status status = guarded([&] {
-    return view_grouped({"input_backprop", input_backprop}, {"filter", filter}, &grouped);
+    return view_grouped({"input_backprop", input_backprop}, {"filter", filter}, attributes, &grouped);
   });
   if (status.code != HALCONV_OK) return status;
   return halconv_conv2d_backprop_input(&grouped, out_backprop, attributes, execution, input_backprop);
@@ -66,7 +75,7 @@ halconv_status halconv_depthwise_conv2d_backprop_filter(const halconv_tensor *in
                                                         halconv_tensor *filter_backprop) {
   halconv_tensor grouped;
   const halconv_status status = guarded([&] {
-    return view_grouped({"input", input}, {"filter_backprop", filter_backprop}, &grouped);
+    return view_grouped({"input", input}, {"filter_backprop", filter_backprop}, attributes, &grouped);
   });
   if (status.code != HALCONV_OK) return status;
   return halconv_conv2d_backprop_filter(input, out_backprop, attributes, execution, &grouped);

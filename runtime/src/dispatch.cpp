@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "halconv/data_format.h"
 #include "halconv/dtype.h"
 #include "halconv/winograd.h"
 #include "target_support.h"
@@ -101,12 +102,18 @@ bool is_offered(const Kernel &kernel, const KernelRequest &request) {
 
 std::string_view dtype_name(const KernelRequest &request) { return find_dtype(request.format.dtype)->name; }
 
+std::string data_format_name(halconv_data_format format) { return std::string(find_data_format(format)->attribute); }
+
 std::string objection(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
   const bool named = kernel.text == execution.kernel;
   if (execution.kernel && !named) return "kernel " + *execution.kernel + " is asked for";
   if (std::string reason = problem_objection(kernel, request.problem); !reason.empty()) return reason;
   if (kernel.name.dtype != dtype_name(request)) {
     return "it is made for " + kernel.name.dtype + ", the tensors hold " + std::string(dtype_name(request));
+  }
+  if (kernel.name.data_format != request.format.data_format) {
+    return "it is made for " + data_format_name(kernel.name.data_format) + ", the images are " +
+           data_format_name(request.format.data_format);
   }
   if (execution.target && *execution.target != kernel.target->name) {
     return "target " + *execution.target + " is asked for";
@@ -128,6 +135,7 @@ bool is_candidate(const Kernel &kernel, const KernelRequest &request, const Exec
   if (kernel.name.operation != request.operation) return false;
   if (kernel.text == execution.kernel) return true;
   if (kernel.name.dtype != dtype_name(request)) return false;
+  if (kernel.name.data_format != request.format.data_format) return false;
   if ((kernel.name.algorithm == kAutodiff) != (request.algorithm == kAutodiff)) return false;
   return !kernel.name.problem || *kernel.name.problem == request.problem;
 }
@@ -164,7 +172,9 @@ Status select_kernel(const KernelRequest &request, const Execution &execution, c
   const auto chosen = std::find_if(candidates.begin(), candidates.end(),
                                    [](const Candidate &candidate) { return candidate.rejection.empty(); });
   if (chosen == candidates.end()) {
-    return errors::no_kernel(request.operation, dtype_name(request), to_string(request.problem), lines(candidates));
+    const std::string format = request.format.data_format == HALCONV_NHWC ? "" : " of NCHW images";
+    return errors::no_kernel(request.operation, dtype_name(request), to_string(request.problem) + format,
+                             lines(candidates));
   }
   *kernel = chosen->kernel;
   return ok_status();

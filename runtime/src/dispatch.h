@@ -17,7 +17,7 @@ struct KernelRequest {
   std::string_view operation;  ///< one of kOperations
   std::string_view algorithm;  ///< kAutodiff, or empty: any other that suits the problem and the accuracy
   Conv2dProblem problem;
-  halconv_tensor_format format{};  ///< a dtype of kDtypes, and where the tensors are
+  halconv_tensor_format format{};  ///< a dtype of kDtypes, where the tensors are, a format of kDataFormats
 };
 
 /// A kernel that could serve the request, and why it was passed over: empty for the one that is taken.
@@ -26,10 +26,10 @@ struct Candidate {
   std::string rejection;
 };
 
-/// The kernels of the request's operation and dtype that are generic or made for its problem, in the order tried:
-/// targets best first, specialised before generic, Winograd's algorithm, where the accuracy allows it and it is faster,
-/// and depthwise before direct. At most one is taken, the first without an objection. A kernel that `execution.kernel`
-/// names is a candidate of its operation whatever else it is for.
+/// The kernels of the request's operation, dtype and data format that are generic or made for its problem, in the order
+/// tried: targets best first, specialised before generic, Winograd's algorithm, where the accuracy allows it and it is
+/// faster, and depthwise before direct. At most one is taken, the first without an objection. A kernel that
+/// `execution.kernel` names is a candidate of its operation whatever else it is for.
 std::vector<Candidate> rank_candidates(const KernelRequest &request, const Execution &execution);
 
 /// The candidate that is taken, or why there is none.

@@ -100,7 +100,8 @@ Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_b
   if (has_activation && output.tensor == nullptr) return errors::null_argument(output.name, "a tensor");
   const NamedTensor activated{output.name, has_activation ? output.tensor : nullptr};
   HALCONV_RETURN_IF_ERROR(check_tensors(activated, out_backprop, masked_out_backprop, bias_backprop));
-  const auto [dtype, device] = halconv_tensor_format{out_backprop.tensor->dtype, out_backprop.tensor->device};
+  const halconv_dtype dtype = out_backprop.tensor->dtype;
+  const halconv_device device = out_backprop.tensor->device;
   Gradient gradient{activated.tensor, out_backprop.tensor, masked_out_backprop.tensor, bias_backprop.tensor, {}};
   HALCONV_RETURN_IF_ERROR(check_activation(epilogue, dtype, &gradient.bounds));
   Execution execution;
@@ -114,7 +115,8 @@ Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_b
   const Conv2dProblem problem = pointwise_problem(*out_backprop.tensor);
   HALCONV_RETURN_IF_ERROR(check_representable(problem));
   const Kernel *kernel = nullptr;
-  HALCONV_RETURN_IF_ERROR(select_kernel({kEpilogueBackward, "", problem, {dtype, device}}, execution, &kernel));
+  HALCONV_RETURN_IF_ERROR(
+      select_kernel({kEpilogueBackward, "", problem, {dtype, device, HALCONV_NHWC}}, execution, &kernel));
   HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, device, &context));
   return run_kernel(*kernel, gradient, &context);
 }

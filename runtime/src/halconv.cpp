@@ -13,7 +13,8 @@ Status run_backward_input(std::string_view algorithm, const NamedTensor &filter,
                           const NamedTensor &input_backprop) {
   Conv2dProblem problem;
   HALCONV_RETURN_IF_ERROR(check_gradient(kBackwardInput, input_backprop, filter, out_backprop, attributes, &problem));
-  return run_operation({kBackwardInput, algorithm, problem, filter, out_backprop, input_backprop}, execution);
+  return run_operation(
+      {kBackwardInput, algorithm, problem, attributes->data_format, filter, out_backprop, input_backprop}, execution);
 }
 
 Status run_backward_filter(std::string_view algorithm, const NamedTensor &input, const NamedTensor &out_backprop,
@@ -21,7 +22,8 @@ Status run_backward_filter(std::string_view algorithm, const NamedTensor &input,
                            const NamedTensor &filter_backprop) {
   Conv2dProblem problem;
   HALCONV_RETURN_IF_ERROR(check_gradient(kBackwardFilter, input, filter_backprop, out_backprop, attributes, &problem));
-  return run_operation({kBackwardFilter, algorithm, problem, input, out_backprop, filter_backprop}, execution);
+  return run_operation(
+      {kBackwardFilter, algorithm, problem, attributes->data_format, input, out_backprop, filter_backprop}, execution);
 }
 
 }  // namespace
@@ -41,7 +43,7 @@ halconv_status halconv_conv2d(const halconv_tensor *input, const halconv_tensor 
     const NamedTensor x{"input", input}, w{"filter", filter}, y{"output", output};
     Conv2dProblem problem;
     HALCONV_RETURN_IF_ERROR(check_forward(x, w, y, attributes, &problem));
-    return run_operation({halconv::kForward, "", problem, x, w, y}, execution);
+    return run_operation({halconv::kForward, "", problem, attributes->data_format, x, w, y}, execution);
   });
 }
 
@@ -53,9 +55,10 @@ halconv_status halconv_fused_conv2d(const halconv_tensor *input, const halconv_t
     const NamedTensor x{"input", input}, w{"filter", filter}, y{"output", output};
     Conv2dProblem problem;
     HALCONV_RETURN_IF_ERROR(check_forward(x, w, y, attributes, &problem));
+    if (attributes->data_format != HALCONV_NHWC) return errors::nhwc_only("which fused kernels are for");
     Epilogue checked;
     HALCONV_RETURN_IF_ERROR(check_epilogue(epilogue, y, &checked));
-    return run_operation({halconv::kForwardFused, "", problem, x, w, y, checked}, execution);
+    return run_operation({halconv::kForwardFused, "", problem, HALCONV_NHWC, x, w, y, checked}, execution);
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "dispatch.h"
 #include "gpu_driver.h"
+#include "halconv/data_format.h"
 #include "halconv/halconv.h"
 #include "kernel_table.h"
 #include "operation.h"
@@ -29,8 +30,13 @@ Status describe_kernel(int32_t index, halconv_kernel_info *info) {
   const auto count = static_cast<int32_t>(all.size());
   if (index < 0 || index >= count) return errors::index("index", index, count);
   const Kernel &kernel = *all[static_cast<size_t>(index)];
-  *info = {kernel.text.c_str(),       kernel.operation.c_str(),   kernel.problem.c_str(),
-           kernel.name.dtype.c_str(), kernel.name.target.c_str(), unavailable_reason(*kernel.target).empty()};
+  *info = {kernel.text.c_str(),
+           kernel.operation.c_str(),
+           kernel.problem.c_str(),
+           kernel.name.dtype.c_str(),
+           kernel.name.target.c_str(),
+           unavailable_reason(*kernel.target).empty(),
+           find_data_format(kernel.name.data_format)->name.data()};
   return ok_status();
 }
 

@@ -6,6 +6,7 @@
 #include "HalideRuntimeCuda.h"
 #include "HalideRuntimeOpenCL.h"
 #include "gpu_driver.h"
+#include "halconv/data_format.h"
 #include "halconv/dtype.h"
 
 namespace halconv::runtime {
@@ -46,20 +47,27 @@ KernelTensor::~KernelTensor() {
   }
 }
 
-void KernelTensor::describe(const int64_t *extents, size_t rank, halide_type_t type) {
+/// `order` lists the dimensions, innermost first.
+void KernelTensor::describe(const int64_t *extents, const size_t *order, size_t rank, halide_type_t type) {
   int64_t stride = 1;
   for (size_t i = 0; i < rank; ++i) {
-    dimensions_[i] = {0, static_cast<int32_t>(extents[i]), static_cast<int32_t>(stride)};
-    stride *= extents[i];
+    const int64_t extent = extents[order[i]];
+    dimensions_[order[i]] = {0, static_cast<int32_t>(extent), static_cast<int32_t>(stride)};
+    stride *= extent;
   }
   buffer_.type = type;
   buffer_.dimensions = static_cast<int32_t>(rank);
   buffer_.dim = dimensions_.data();
 }
 
+void KernelTensor::describe_image(const Extents<4> &extents, halide_type_t type, halconv_data_format data_format) {
+  static constexpr size_t kNhwc[] = {0, 1, 2, 3}, kNchw[] = {1, 2, 0, 3};
+  describe(extents.data(), data_format == HALCONV_NCHW ? kNchw : kNhwc, extents.size(), type);
+}
+
 void KernelTensor::split_groups(int64_t groups) {
   dimensions_[0].extent /= static_cast<int32_t>(groups);
-  dimensions_[4] = {0, static_cast<int32_t>(groups), dimensions_[0].extent};
+  dimensions_[4] = {0, static_cast<int32_t>(groups), dimensions_[0].extent * dimensions_[0].stride};
   buffer_.dimensions = 5;
 }
 
@@ -93,8 +101,8 @@ Status KernelTensor::allocate() {
   return ok_status();
 }
 
-Status KernelTensor::bind_input(const halconv_tensor &tensor) {
-  HALCONV_RETURN_IF_ERROR(bind_output(tensor));
+Status KernelTensor::bind_input(const halconv_tensor &tensor, halconv_data_format data_format) {
+  HALCONV_RETURN_IF_ERROR(bind_output(tensor, data_format));
   return memory_ == Memory::kDevice ? upload(host_) : ok_status();
 }
 
@@ -132,8 +140,11 @@ Status KernelTensor::copy(KernelTensor *source) {
   return checked(halide_buffer_copy(context_, &source->buffer_, interface, &buffer_), "copying a tensor");
 }
 
-Status KernelTensor::bind_output(const halconv_tensor &tensor) {
-  describe(extents_of(tensor), halide_type(tensor.dtype));
+Status KernelTensor::bind_output(const halconv_tensor &tensor, halconv_data_format data_format) {
+  const DataFormatInfo &format = *find_data_format(data_format);
+  describe_image(
+      {tensor.shape[format.channels], tensor.shape[format.width], tensor.shape[format.height], tensor.shape[0]},
+      halide_type(tensor.dtype), data_format);
   if (tensor.device != HALCONV_HOST) return wrap(tensor);
   host_ = static_cast<uint8_t *>(tensor.data);
   if (target_.kind != TargetKind::kCpu) return allocate();
@@ -184,16 +195,18 @@ Status SliceView::stage() {
   return staged_.allocate(Extents<5>{extents[0], extents[1], extents[2], extents[3], extents[4]}, view_.type);
 }
 
-/// The two buffers' first dimension starts at 0 in the tensor and at the slice's offset in the scratch, which makes
-/// Halide address the tensor's elements from that offset on.
+/// One more dimension, of elements one apart, starts at 0 in the tensor and at the slice's offset in the scratch, where
+/// it has a single element, which makes Halide address the tensor's elements from that offset on.
 Status SliceView::copy(halide_buffer_t *source, halide_buffer_t *destination) {
   CallContext *const context = tensor_->context();
   const auto offset = static_cast<int32_t>(slice_.offset);
-  staged_.buffer()->dim[0].min = offset;
-  view_.dim[0].extent += offset;
+  halide_buffer_t &staged = *staged_.buffer();
+  const int rank = view_.dimensions++;
+  staged.dimensions = view_.dimensions;
+  view_.dim[rank] = {0, offset + 1, 1};
+  staged.dim[rank] = {offset, 1, 1};
   const int code = halide_buffer_copy(context, source, device_interface(tensor_->target().kind), destination);
-  view_.dim[0].extent -= offset;
-  staged_.buffer()->dim[0].min = 0;
+  view_.dimensions = staged.dimensions = rank;
   if (code == halide_error_code_success) return ok_status();
   return context->status(code, "copying a part of a tensor for target " + std::string(tensor_->target().name));
 }

@@ -17,10 +17,8 @@ namespace halconv::runtime {
 template <size_t rank>
 using Extents = std::array<int64_t, rank>;
 
-/// The extents of a row-major tensor.
-inline Extents<4> extents_of(const halconv_tensor &tensor) {
-  return {tensor.shape[3], tensor.shape[2], tensor.shape[1], tensor.shape[0]};
-}
+/// The most dimensions of a tensor, a filter in blocks, and one that addresses a part of it.
+inline constexpr size_t kMaxDimensions = 7;
 
 /// How kernels see the elements of a dtype.
 halide_type_t halide_type(halconv_dtype dtype);
@@ -34,18 +32,21 @@ class KernelTensor {
   KernelTensor(const KernelTensor &) = delete;
   KernelTensor &operator=(const KernelTensor &) = delete;
 
-  /// A shape without memory. As an argument of a kernel it turns the call into a bounds query: the kernel computes
-  /// nothing and writes the shape it wants into the buffer.
+  /// A dense shape without memory, the first dimension innermost. As an argument of a kernel it turns the call into a
+  /// bounds query: the kernel computes nothing and writes the shape it wants into the buffer.
   template <size_t rank>
   void describe(const Extents<rank> &extents, halide_type_t type) {
-    describe(extents.data(), rank, type);
+    static constexpr size_t kOrder[] = {0, 1, 2, 3, 4, 5};
+    describe(extents.data(), kOrder, rank, type);
   }
+  /// The same of an image (c, x, y, n) in the data format.
+  void describe_image(const Extents<4> &extents, halide_type_t type, halconv_data_format data_format);
   /// Views a tensor of rank 4 as (channels of a group, ..., groups), of rank 5.
   void split_groups(int64_t groups);
-  /// The caller's tensor, to be read.
-  Status bind_input(const halconv_tensor &tensor);
+  /// The caller's tensor, to be read: a filter HWIO, or an image in the data format, as (c, x, y, n).
+  Status bind_input(const halconv_tensor &tensor, halconv_data_format data_format = HALCONV_NHWC);
   /// The caller's tensor, to be written as a whole, then published.
-  Status bind_output(const halconv_tensor &tensor);
+  Status bind_output(const halconv_tensor &tensor, halconv_data_format data_format = HALCONV_NHWC);
   /// Scratch.
   template <size_t rank>
   Status allocate(const Extents<rank> &extents, halide_type_t type) {
@@ -68,7 +69,7 @@ class KernelTensor {
  private:
   enum class Memory { kNone, kCallers, kWrapped, kScratch, kDevice };
 
-  void describe(const int64_t *extents, size_t rank, halide_type_t type);
+  void describe(const int64_t *extents, const size_t *order, size_t rank, halide_type_t type);
   Status wrap(const halconv_tensor &tensor);
   Status allocate();
   Status checked(int code, const char *what) const;
@@ -79,13 +80,13 @@ class KernelTensor {
   Memory memory_ = Memory::kNone;
   uint8_t *host_ = nullptr;  ///< the caller's memory, if the tensor is on the host
   halide_buffer_t buffer_{};
-  std::array<halide_dimension_t, 6> dimensions_{};
+  std::array<halide_dimension_t, kMaxDimensions> dimensions_{};
 };
 
 /// Part of a tensor along its dimensions: element (i0, i1, ...) is the tensor's at `offset + sum of stride * i`.
 struct Slice {
   int64_t offset = 0;  ///< elements from the tensor's first
-  std::array<halide_dimension_t, 6> dimensions{};
+  std::array<halide_dimension_t, kMaxDimensions> dimensions{};
 };
 
 /// A slice as a kernel's argument. OpenCL has no views at arbitrary offsets: there a slice that does not start at the

@@ -94,8 +94,9 @@ Status run_operation(const Operation &operation, const halconv_execution *option
   }
   HALCONV_RETURN_IF_ERROR(check_representable(problem));
   const Kernel *kernel = nullptr;
-  HALCONV_RETURN_IF_ERROR(
-      select_kernel({operation.name, operation.algorithm, problem, {result.dtype, result.device}}, execution, &kernel));
+  HALCONV_RETURN_IF_ERROR(select_kernel(
+      {operation.name, operation.algorithm, problem, {result.dtype, result.device, operation.data_format}}, execution,
+      &kernel));
   HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, result.device, &context));
   Convolution convolution(*kernel, problem);
   HALCONV_RETURN_IF_ERROR(convolution.prepare(&context));

@@ -18,6 +18,7 @@ struct Operation {
   std::string_view name;       ///< kForward, kForwardFused, kBackwardInput or kBackwardFilter
   std::string_view algorithm;  ///< empty: the direct sum of products
   Conv2dProblem problem;       ///< extents may be zero
+  halconv_data_format data_format;
   NamedTensor first, second, result;
   Epilogue epilogue = {};  ///< of kForwardFused
 };

@@ -42,7 +42,9 @@ struct Signature {
 
 Signature signature(const Convolution &convolution) {
   const Conv2dProblem &problem = convolution.problem();
-  const Shape input = input_shape(problem), filter = filter_shape(problem), output = output_shape(problem);
+  const halconv_data_format data_format = convolution.kernel().name.data_format;
+  const Shape input = input_shape(problem, data_format), output = output_shape(problem, data_format);
+  const Shape filter = filter_shape(problem);
   const std::string &operation = convolution.kernel().name.operation;
   if (is_forward(operation)) return {"input", "filter", "output", input, filter, output};
   if (operation == kBackwardInput) return {"filter", "out_backprop", "input_backprop", filter, output, input};
@@ -52,10 +54,10 @@ Signature signature(const Convolution &convolution) {
 Status check_operand(const NamedTensor &argument, const Shape &shape, const halconv_tensor_format &format) {
   HALCONV_RETURN_IF_ERROR(check_tensor(argument));
   HALCONV_RETURN_IF_ERROR(check_shape(argument, shape));
-  const auto [dtype, device] = format;
-  if (argument.tensor->dtype != dtype) return errors::plan_dtype(argument.name, argument.tensor->dtype, dtype);
-  if (argument.tensor->device == device) return ok_status();
-  return errors::plan_device(argument.name, argument.tensor->device, device);
+  const halconv_tensor &tensor = *argument.tensor;
+  if (tensor.dtype != format.dtype) return errors::plan_dtype(argument.name, tensor.dtype, format.dtype);
+  if (tensor.device == format.device) return ok_status();
+  return errors::plan_device(argument.name, tensor.device, format.device);
 }
 
 Status create_plan(halconv_operation operation, const char *problem, const halconv_tensor_format *format,

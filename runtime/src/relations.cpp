@@ -22,6 +22,8 @@ struct Geometry {
 /// Refuses what the functions of halconv.h refuse, before any element is moved.
 Result<Geometry> check_gradient(std::string_view operation, const Shape &input_shape, const Shape &filter_shape,
                                 const HostTensor &out_backprop, const Conv2dAttributes &attributes) {
+  if (attributes.data_format != DataFormat::kNhwc)
+    return Status(runtime::errors::nhwc_only("which the relations are stated in"));
   const auto described = [](const Shape &shape) {
     static float element;  // shapes alone are looked at
     return detail::to_c(ConstTensorView{&element, shape});

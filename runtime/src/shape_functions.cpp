@@ -6,6 +6,7 @@
 
 #include "attributes.h"
 #include "convolution_shape.h"
+#include "halconv/data_format.h"
 #include "halconv/halconv.h"
 #include "halconv/kernel_name.h"
 #include "tensor_check.h"
@@ -41,6 +42,16 @@ Status parse_padding(const char *text, halconv_padding *padding) {
   return errors::padding_type(text);
 }
 
+Status parse_data_format(const char *text, halconv_data_format *data_format) {
+  HALCONV_RETURN_IF_ERROR(check_present({{"text", text}, {"data_format", data_format}}));
+  for (const DataFormatInfo &format : kDataFormats) {
+    if (text != format.attribute) continue;
+    *data_format = format.value;
+    return ok_status();
+  }
+  return errors::data_format(text);
+}
+
 Status infer_output_shape(const halconv_int_list *input_shape, const halconv_int_list *filter_shape,
                           const halconv_conv2d_attributes *attributes, int64_t shape[4], int64_t paddings[2][2]) {
   HALCONV_RETURN_IF_ERROR(check_present(
@@ -51,7 +62,7 @@ Status infer_output_shape(const halconv_int_list *input_shape, const halconv_int
   int64_t sides[2][2], elements = 0;
   HALCONV_RETURN_IF_ERROR(infer_forward(named_shape("input", *input_shape), named_shape("filter", *filter_shape),
                                         resolved, &problem, sides));
-  const Shape output = output_shape(problem);
+  const Shape output = output_shape(problem, resolved.data_format);
   HALCONV_RETURN_IF_ERROR(check_extents("output", output.data(), &elements));
   std::copy(output.begin(), output.end(), shape);
   std::copy_n(&sides[0][0], 4, &paddings[0][0]);
@@ -70,7 +81,7 @@ Status infer_input_shape(const halconv_int_list *input_sizes, const halconv_int_
   const NamedShape filter = named_shape("filter", *filter_shape);
   const NamedShape out_backprop = named_shape("out_backprop", *out_backprop_shape);
   Shape input;
-  HALCONV_RETURN_IF_ERROR(resolve_input_sizes(*input_sizes, filter, out_backprop, input.data()));
+  HALCONV_RETURN_IF_ERROR(resolve_input_sizes(*input_sizes, filter, out_backprop, resolved.data_format, input.data()));
   Conv2dProblem problem;
   HALCONV_RETURN_IF_ERROR(
       infer_gradient(kBackwardInput, {"input_sizes", 4, input.data()}, filter, out_backprop, resolved, &problem));
@@ -105,6 +116,10 @@ extern "C" {
 
 halconv_status halconv_parse_padding(const char *text, halconv_padding *padding) {
   return runtime::guarded([&] { return runtime::parse_padding(text, padding); });
+}
+
+halconv_status halconv_parse_data_format(const char *text, halconv_data_format *data_format) {
+  return runtime::guarded([&] { return runtime::parse_data_format(text, data_format); });
 }
 
 halconv_status halconv_conv2d_output_shape(const halconv_int_list *input_shape, const halconv_int_list *filter_shape,

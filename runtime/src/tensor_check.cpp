@@ -4,17 +4,35 @@
 #include <initializer_list>
 #include <string>
 
+#include "halconv/data_format.h"
 #include "halconv/dtype.h"
 #include "halconv/kernel_name.h"
 #include "tensorflow_errors.h"
 
 namespace halconv::runtime {
 
-Shape input_shape(const Conv2dProblem &p) { return {p.batch, p.in_height, p.in_width, p.in_channels}; }
+namespace {
+
+Shape image_shape(halconv_data_format data_format, int64_t batch, int64_t height, int64_t width, int64_t channels) {
+  const DataFormatInfo &format = *find_data_format(data_format);
+  Shape shape{batch};
+  shape[static_cast<size_t>(format.height)] = height;
+  shape[static_cast<size_t>(format.width)] = width;
+  shape[static_cast<size_t>(format.channels)] = channels;
+  return shape;
+}
+
+}  // namespace
+
+Shape input_shape(const Conv2dProblem &p, halconv_data_format data_format) {
+  return image_shape(data_format, p.batch, p.in_height, p.in_width, p.in_channels);
+}
 Shape filter_shape(const Conv2dProblem &p) {
   return {p.filter_height, p.filter_width, p.in_channels / p.groups, p.out_channels};
 }
-Shape output_shape(const Conv2dProblem &p) { return {p.batch, p.out_height, p.out_width, p.out_channels}; }
+Shape output_shape(const Conv2dProblem &p, halconv_data_format data_format) {
+  return image_shape(data_format, p.batch, p.out_height, p.out_width, p.out_channels);
+}
 
 int64_t element_count(const halconv_tensor &tensor) {
   return tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
@@ -152,7 +170,7 @@ Status check_forward(const NamedTensor &input, const NamedTensor &filter, const 
   HALCONV_RETURN_IF_ERROR(infer_forward(shape_of(input), shape_of(filter), resolved, problem, paddings));
   HALCONV_RETURN_IF_ERROR(check_contents({input, filter}));
   HALCONV_RETURN_IF_ERROR(check_tensor(output));
-  HALCONV_RETURN_IF_ERROR(check_shape(output, output_shape(*problem)));
+  HALCONV_RETURN_IF_ERROR(check_shape(output, output_shape(*problem, resolved.data_format)));
   const bool has_sums = element_count(*output.tensor) > 0 && element_count(*input.tensor) > 0;
   return has_sums ? check_groups(*problem, filter) : ok_status();
 }

@@ -20,9 +20,9 @@ struct NamedTensor {
 
 using Shape = std::array<int64_t, 4>;
 
-Shape input_shape(const Conv2dProblem &problem);
+Shape input_shape(const Conv2dProblem &problem, halconv_data_format data_format);
 Shape filter_shape(const Conv2dProblem &problem);
-Shape output_shape(const Conv2dProblem &problem);
+Shape output_shape(const Conv2dProblem &problem, halconv_data_format data_format);
 
 /// The number of elements of a checked tensor.
 int64_t element_count(const halconv_tensor &tensor);

@@ -21,6 +21,21 @@ std::string debug_string(const int64_t *shape, int32_t rank) {
   return text;
 }
 
+/// What an attribute with a value for each dimension of an image may be, `batch_and_depth` besides height and width.
+std::string expected_values(const DataFormatInfo &format, const char *batch_and_depth, const char *height,
+                            const char *width) {
+  const char *dimensions[4] = {batch_and_depth, batch_and_depth, batch_and_depth, batch_and_depth};
+  dimensions[format.height] = height;
+  dimensions[format.width] = width;
+  std::string text;
+  for (const char *values : dimensions) text.append(text.empty() ? "[" : ", ").append(values);
+  return text + "]";
+}
+
+std::string expected_paddings(const DataFormatInfo &format) {
+  return expected_values(format, "0, 0", "top, bottom", "left, right");
+}
+
 /// What the messages of TensorFlow's gradients on a CPU begin with.
 const char *label(std::string_view operation) {
   if (operation == kForward) return "";
@@ -36,11 +51,12 @@ Status attribute_length(const char *name, const halconv_int_list &values) {
                       name, name, name, list_text(values).c_str(), values.count);
 }
 
-Status batch_or_depth_attribute(halconv_status_code code, const char *name, const halconv_int_list &values) {
+Status batch_or_depth_attribute(halconv_status_code code, const char *name, const halconv_int_list &values,
+                                const DataFormatInfo &format) {
   return error_status(code,
                       "Current implementation does not yet support %s in the batch and depth dimensions. (%s is %s, "
-                      "expected [1, height, width, 1])",
-                      name, name, list_text(values).c_str());
+                      "expected %s)",
+                      name, name, list_text(values).c_str(), expected_values(format, "1", "height", "width").c_str());
 }
 
 Status attribute_out_of_range(const char *name, const halconv_int_list &values, int64_t value) {
@@ -78,11 +94,24 @@ Status padding_value(int value) {
                       value, value, HALCONV_VALID, HALCONV_SAME, HALCONV_EXPLICIT);
 }
 
-Status explicit_paddings_length(const halconv_int_list &paddings) {
+Status data_format(const char *text) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "Invalid data format (Value for attr 'data_format' of \"%s\" is not in the list of allowed "
+                      "values: \"NHWC\", \"NCHW\")",
+                      text);
+}
+
+Status data_format_value(const char *argument, int value) {
+  return error_status(HALCONV_INVALID_ARGUMENT,
+                      "Invalid data format (%s is %d, expected HALCONV_NHWC (%d) or HALCONV_NCHW (%d))", argument,
+                      value, HALCONV_NHWC, HALCONV_NCHW);
+}
+
+Status explicit_paddings_length(const halconv_int_list &paddings, const DataFormatInfo &format) {
   return error_status(HALCONV_INVALID_ARGUMENT,
                       "explicit_paddings attribute must contain 8 values, but got: %" PRId32
-                      " (explicit_paddings is %s, expected [0, 0, top, bottom, left, right, 0, 0])",
-                      paddings.count, list_text(paddings).c_str());
+                      " (explicit_paddings is %s, expected %s)",
+                      paddings.count, list_text(paddings).c_str(), expected_paddings(format).c_str());
 }
 
 Status unused_explicit_paddings(const halconv_int_list &paddings) {
@@ -99,11 +128,11 @@ Status negative_explicit_padding(const halconv_int_list &paddings) {
                       list_text(paddings).c_str(), kMaxElements);
 }
 
-Status batch_or_depth_padding(const halconv_int_list &paddings) {
+Status batch_or_depth_padding(const halconv_int_list &paddings, const DataFormatInfo &format) {
   return error_status(HALCONV_INVALID_ARGUMENT,
                       "Nonzero explicit padding in the batch or depth dimensions is not supported (explicit_paddings "
-                      "is %s, expected [0, 0, top, bottom, left, right, 0, 0])",
-                      list_text(paddings).c_str());
+                      "is %s, expected %s)",
+                      list_text(paddings).c_str(), expected_paddings(format).c_str());
 }
 
 Status rank(std::string_view operation, const char *role, const char *argument, int32_t rank, const int64_t *shape) {
@@ -184,11 +213,12 @@ Status out_backprop_size(std::string_view operation, const char *out_backprop, c
                       axis.computed_output);
 }
 
-Status input_sizes_length(const halconv_int_list &input_sizes) {
+Status input_sizes_length(const halconv_int_list &input_sizes, const DataFormatInfo &format) {
   return error_status(HALCONV_INVALID_ARGUMENT,
                       "Conv2DBackpropInput requires input_sizes to contain 4 values or 2 values, but got: %" PRId32
-                      " (input_sizes is %s, expected [n, h, w, c] or [h, w])",
-                      input_sizes.count, list_text(input_sizes).c_str());
+                      " (input_sizes is %s, expected %s or [h, w])",
+                      input_sizes.count, list_text(input_sizes).c_str(),
+                      format.value == HALCONV_NCHW ? "[n, c, h, w]" : "[n, h, w, c]");
 }
 
 Status negative_input_sizes(int64_t height, int64_t width) {

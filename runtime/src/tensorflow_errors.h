@@ -10,22 +10,26 @@
 #include <string_view>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/data_format.h"
 #include "status.h"
 
 namespace halconv::runtime::errors {
 
 // Attributes. `name` is "strides" or "dilations".
 Status attribute_length(const char *name, const halconv_int_list &values);
-Status batch_or_depth_attribute(halconv_status_code code, const char *name, const halconv_int_list &values);
+Status batch_or_depth_attribute(halconv_status_code code, const char *name, const halconv_int_list &values,
+                                const DataFormatInfo &format);
 Status attribute_out_of_range(const char *name, const halconv_int_list &values, int64_t value);
 Status stride(const halconv_int_list &strides, int64_t value);
 Status dilation(const halconv_int_list &dilations, int64_t value);
 Status padding_type(const char *text);
 Status padding_value(int value);
-Status explicit_paddings_length(const halconv_int_list &paddings);
+Status data_format(const char *text);
+Status data_format_value(const char *argument, int value);
+Status explicit_paddings_length(const halconv_int_list &paddings, const DataFormatInfo &format);
 Status unused_explicit_paddings(const halconv_int_list &paddings);
 Status negative_explicit_padding(const halconv_int_list &paddings);
-Status batch_or_depth_padding(const halconv_int_list &paddings);
+Status batch_or_depth_padding(const halconv_int_list &paddings, const DataFormatInfo &format);
 
 // Shapes. `operation` is kForward, kBackwardInput or kBackwardFilter, `role` what TensorFlow's operation calls the
 // tensor and `argument` what the caller does.
@@ -47,7 +51,7 @@ struct GradientAxis {
 };
 Status out_backprop_size(std::string_view operation, const char *out_backprop, const GradientAxis &axis);
 
-Status input_sizes_length(const halconv_int_list &input_sizes);
+Status input_sizes_length(const halconv_int_list &input_sizes, const DataFormatInfo &format);
 Status negative_input_sizes(int64_t height, int64_t width);
 
 // Sums.

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 # The grammar: runtime/include/halconv/kernel_name.h.
 _NAME = re.compile(r"(?P<operation>conv2d_forward_fused|epilogue_backward|"
                    r"(?:conv2d|reorder_filter)_(?:forward|backward_input|backward_filter))"
-                   r"(?:_(?P<algorithm>[a-z0-9]+))?__(?P<problem>\w+?)__(?P<dtype>\w+?)__(?P<target>\w+)")
+                   r"(?:_(?P<algorithm>[a-z0-9]+))?__(?P<problem>\w+?)__(?P<dtype>[a-z0-9]+)"
+                   r"(?:__(?P<data_format>nchw))?__(?P<target>\w+)")
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,16 @@ class KernelFile:
     algorithm: str | None
     problem: str
     dtype: str
+    data_format: str
     target: str
 
     @property
     def fills_vectors(self) -> bool:
-        """Whether a depthwise kernel's channels, with one filter each, fill whole vectors of every target."""
+        """Whether a depthwise kernel's channels, with one filter each, fill whole vectors of every target; those of NCHW lie
+        along its columns."""
+        if self.data_format == "nchw":
+            columns = re.search(r"_i[hw](\d+)o", self.problem)
+            return bool(columns) and int(columns[1]) % 16 == 0
         counts = re.match(r"g(\d+)mb\d+_ic(\d+)oc(\d+)_", self.problem)
         return bool(counts) and counts[1] == counts[2] == counts[3] and int(counts[1]) % 16 == 0
 
@@ -54,5 +60,5 @@ def read_list(path: pathlib.Path, folder: pathlib.Path, suffixes: dict[str, str]
         if target in suffixes and match["operation"].startswith("conv2d_"):
             file = folder / target / (name + suffixes[target])
             files.append(KernelFile(file, match["operation"], match["algorithm"], match["problem"],
-                                    match["dtype"], target))
+                                    match["dtype"], match["data_format"] or "nhwc", target))
     return files

@@ -109,7 +109,7 @@ def test_launches_are_read(tmp_path):
 
 def test_channels_that_fill_tiles():
     def fills(operation, problem):
-        return kernel_files.KernelFile(pathlib.Path(), operation, None, problem, "f32", "avx2").fills_tiles
+        return kernel_files.KernelFile(pathlib.Path(), operation, None, problem, "f32", "nhwc", "avx2").fills_tiles
 
     assert fills("conv2d_forward", "g1mb1_ic3oc64_ih56oh28kh7sh2ph3")
     assert not fills("conv2d_backward_input", "g1mb1_ic3oc64_ih56oh28kh7sh2ph3")

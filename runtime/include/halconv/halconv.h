@@ -1,9 +1,9 @@
 /// The C ABI of halconv: TensorFlow's conv2d family over ahead-of-time compiled Halide kernels.
 ///
-/// Tensors are dense and row-major in TensorFlow's layouts: input and output NHWC `[n, h, w, c]`, filter HWIO
-/// `[r, s, c, k]`. Every call returns a `halconv_status` by value; none prints, aborts or throws. A message names the
-/// argument, its value and what was expected. After an error nothing has been written to the output, unless the error
-/// came from the kernel itself (HALCONV_RESOURCE_EXHAUSTED, HALCONV_INTERNAL).
+/// Tensors are dense and row-major in TensorFlow's layouts: input and output NHWC `[n, h, w, c]` or NCHW `[n, c, h,
+/// w]`, filter HWIO `[r, s, c, k]`. Every call returns a `halconv_status` by value; none prints, aborts or throws. A
+/// message names the argument, its value and what was expected. After an error nothing has been written to the output,
+/// unless the error came from the kernel itself (HALCONV_RESOURCE_EXHAUSTED, HALCONV_INTERNAL).
 ///
 /// Semantics: TensorFlow's tf.nn.conv2d, conv2d_backprop_input, conv2d_backprop_filter and conv2d_transpose, its errors
 /// included: where TensorFlow checks the same condition, code and first words are its own, as is the order of checks.
@@ -82,6 +82,15 @@ typedef enum halconv_padding {
 /// Writes the type that TensorFlow's string names: "VALID", "SAME" or "EXPLICIT".
 HALCONV_API halconv_status halconv_parse_padding(const char *text, halconv_padding *padding);
 
+/// How an image lies in memory. Its shape lists its extents in this order; filters are HWIO `[r, s, c, k]` in both.
+typedef enum halconv_data_format {
+  HALCONV_NHWC = 0,  ///< [n, h, w, c]
+  HALCONV_NCHW = 1   ///< [n, c, h, w]
+} halconv_data_format;
+
+/// Writes the format that TensorFlow's string names: "NHWC" or "NCHW".
+HALCONV_API halconv_status halconv_parse_data_format(const char *text, halconv_data_format *data_format);
+
 /// What TensorFlow takes as a list of integers: a shape, or the values of an attribute.
 typedef struct halconv_int_list {
   int32_t count;  ///< how many there are; the first HALCONV_MAX_RANK of them are held
@@ -89,13 +98,16 @@ typedef struct halconv_int_list {
 } halconv_int_list;
 
 /// TensorFlow's attributes of a convolution. Strides and dilations are {1, {s}} for height and width alike, {2,
-/// {height, width}} or {4, {1, height, width, 1}}.
+/// {height, width}} or {4, {1, height, width, 1}}, in HALCONV_NCHW {4, {1, 1, height, width}}.
 typedef struct halconv_conv2d_attributes {
   halconv_int_list strides;    ///< > 0
   halconv_int_list dilations;  ///< > 0; 1 is a dense filter
   halconv_padding padding;
-  /// {8, {0, 0, top, bottom, left, right, 0, 0}}, >= 0, for HALCONV_EXPLICIT; {0} for the others.
+  /// {8, {0, 0, top, bottom, left, right, 0, 0}}, in HALCONV_NCHW {8, {0, 0, 0, 0, top, bottom, left, right}}, >= 0,
+  /// for HALCONV_EXPLICIT; {0} for the others.
   halconv_int_list explicit_paddings;
+  /// Of input and output, whose shapes below are given as HALCONV_NHWC has them; halconv_fused_* take it alone.
+  halconv_data_format data_format;
 } halconv_conv2d_attributes;
 
 /// Scratch memory. `allocate` returns `size` bytes at `alignment` (a power of two) or NULL; both are called from any
@@ -292,10 +304,11 @@ HALCONV_API halconv_status halconv_conv2d_filter_shape(const halconv_int_list *i
                                                        int64_t filter_shape[4]);
 
 /// What a problem in benchdnn's notation leaves open about its tensors. A null pointer or a zeroed struct means float32
-/// on the host.
+/// on the host in HALCONV_NHWC.
 typedef struct halconv_tensor_format {
   halconv_dtype dtype;
   halconv_device device;
+  halconv_data_format data_format;
 } halconv_tensor_format;
 
 /// A kernel looked up once for one operation, shape, format and execution; run many times. Not thread-safe: one plan
@@ -332,12 +345,13 @@ HALCONV_API void halconv_plan_destroy(halconv_plan *plan);
 
 /// A row of the kernel table. The strings live as long as the process.
 typedef struct halconv_kernel_info {
-  const char *name;       ///< as kernel_name.h has it, e.g. conv2d_forward__generic__f32__avx2
-  const char *operation;  ///< e.g. "conv2d_forward"
-  const char *problem;    ///< benchdnn notation, or "generic"
-  const char *dtype;      ///< "f32", "f64", "f16", "bf16" or "i32"
-  const char *target;     ///< "avx2", ...
-  int32_t runnable;       ///< 1 if this machine can run it
+  const char *name;         ///< as kernel_name.h has it, e.g. conv2d_forward__generic__f32__avx2
+  const char *operation;    ///< e.g. "conv2d_forward"
+  const char *problem;      ///< benchdnn notation, or "generic"
+  const char *dtype;        ///< "f32", "f64", "f16", "bf16" or "i32"
+  const char *target;       ///< "avx2", ...
+  int32_t runnable;         ///< 1 if this machine can run it
+  const char *data_format;  ///< "nhwc" or "nchw"
 } halconv_kernel_info;
 
 /// How many kernels the linked libraries hold.

@@ -5,7 +5,8 @@
 ///         halconv::conv2d({x.data(), {1, 56, 56, 64}}, {w.data(), {3, 3, 64, 64}},
 ///                         {.padding = halconv::Padding::kSame}, {y.data(), {1, 56, 56, 64}});
 ///
-/// Functions are TensorFlow's; tensors are dense and row-major, input and output NHWC, filter HWIO. Errors are values.
+/// Functions are TensorFlow's; tensors are dense and row-major, input and output NHWC or NCHW, filter HWIO. Errors are
+/// values.
 #ifndef HALCONV_HALCONV_HPP_
 #define HALCONV_HALCONV_HPP_
 
@@ -126,10 +127,17 @@ struct BasicTensorView {
 using TensorView = BasicTensorView<void>;
 using ConstTensorView = BasicTensorView<const void>;
 
+/// How images lie in memory, and the order of the extents in their shapes; filters are HWIO [r, s, c, k] in both.
+enum class DataFormat {
+  kNhwc = HALCONV_NHWC,  ///< [n, h, w, c]
+  kNchw = HALCONV_NCHW   ///< [n, c, h, w]
+};
+
 /// What a problem in benchdnn's notation leaves open about its tensors.
 struct TensorFormat {
   Dtype dtype = Dtype::kFloat32;
   Device device = Device::kHost;
+  DataFormat data_format = DataFormat::kNhwc;
 };
 
 enum class Padding {
@@ -158,12 +166,15 @@ class IntList {
 };
 
 /// TensorFlow's attributes. Strides and dilations: one for height and width alike, {height, width} or {1, height,
-/// width, 1}.
+/// width, 1}, which is {1, 1, height, width} in kNchw.
 struct Conv2dAttributes {
   IntList strides = 1;    ///< > 0
   IntList dilations = 1;  ///< > 0; 1 is a dense filter
   Padding padding = Padding::kValid;
-  IntList explicit_paddings{};  ///< {0, 0, top, bottom, left, right, 0, 0} for kExplicit, else empty
+  /// {0, 0, top, bottom, left, right, 0, 0}, in kNchw {0, 0, 0, 0, top, bottom, left, right}, for kExplicit, else
+  /// empty.
+  IntList explicit_paddings{};
+  DataFormat data_format = DataFormat::kNhwc;  ///< of input and output, whose shapes are given below as kNhwc's
 };
 
 /// Which algorithms may compute the result; halconv_accuracy says what each promises.
@@ -210,7 +221,8 @@ enum class Operation {
 namespace detail {
 
 inline halconv_tensor_format to_c(const TensorFormat &format) {
-  return {static_cast<halconv_dtype>(format.dtype), static_cast<halconv_device>(format.device)};
+  return {static_cast<halconv_dtype>(format.dtype), static_cast<halconv_device>(format.device),
+          static_cast<halconv_data_format>(format.data_format)};
 }
 
 template <typename Void>
@@ -226,7 +238,7 @@ halconv_tensor to_c(const BasicTensorView<Void> &view) {
 
 inline halconv_conv2d_attributes to_c(const Conv2dAttributes &attributes) {
   return {attributes.strides.to_c(), attributes.dilations.to_c(), static_cast<halconv_padding>(attributes.padding),
-          attributes.explicit_paddings.to_c()};
+          attributes.explicit_paddings.to_c(), static_cast<halconv_data_format>(attributes.data_format)};
 }
 
 inline halconv_execution to_c(const Execution &execution) {
@@ -501,6 +513,7 @@ class Plan {
 struct KernelInfo {
   std::string name, operation, problem, dtype, target;
   bool is_runnable = false;
+  std::string data_format;  ///< "nhwc" or "nchw"
 };
 
 /// All of them, in the order in which they are tried.
@@ -508,7 +521,8 @@ inline std::vector<KernelInfo> kernels() {
   std::vector<KernelInfo> kernels;
   halconv_kernel_info info;
   for (int32_t i = 0; halconv_kernel(i, &info).code == HALCONV_OK; ++i) {
-    kernels.push_back({info.name, info.operation, info.problem, info.dtype, info.target, info.runnable != 0});
+    kernels.push_back(
+        {info.name, info.operation, info.problem, info.dtype, info.target, info.runnable != 0, info.data_format});
   }
   return kernels;
 }

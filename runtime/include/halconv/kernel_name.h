@@ -1,14 +1,17 @@
 /// A kernel's name: its C symbol, its object file, its row in the kernel table, its test and its bench row.
 ///
-///     name      = operation [ "_" algorithm ] "__" ( problem | "generic" ) "__" dtype "__" target
+///     name      = operation [ "_" algorithm ] "__" ( problem | "generic" ) "__" dtype [ "__" data_format ] "__"
+///                 target
 ///     operation = "conv2d_forward" | "conv2d_forward_fused" | "conv2d_backward_input" | "conv2d_backward_filter"
 ///               | "epilogue_backward" | "reorder_filter_forward" | "reorder_filter_backward_input"
 ///     algorithm = a lower-case letter, then lower-case letters and digits; without one the kernel is the direct sum
 ///     problem   = benchdnn notation as to_string(Conv2dProblem) spells it
 ///     dtype     = a name of kDtypes
+///     data_format = a name of kDataFormats but "nhwc", which is not spelled
 ///     target    = a name of kTargets
 ///
 ///     conv2d_forward__g1mb1_ic64oc64_ih56oh56kh3sh1ph1__f32__avx2
+///     conv2d_forward__generic__f32__nchw__cuda
 ///     conv2d_backward_input_autodiff__generic__f32__x86_64
 #ifndef HALCONV_KERNEL_NAME_H_
 #define HALCONV_KERNEL_NAME_H_
@@ -20,6 +23,7 @@
 #include <string_view>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/data_format.h"
 #include "halconv/dtype.h"
 #include "halconv/targets.h"
 
@@ -60,6 +64,7 @@ struct KernelName {
   std::optional<Conv2dProblem> problem;  ///< nothing: any problem
   std::string dtype = "f32";
   std::string target;
+  halconv_data_format data_format = HALCONV_NHWC;
 
   friend bool operator==(const KernelName &, const KernelName &) = default;
 
@@ -68,8 +73,10 @@ struct KernelName {
 };
 
 inline std::string to_string(const KernelName &kernel) {
-  return kernel.generator() + "__" + (kernel.problem ? to_string(*kernel.problem) : "generic") + "__" + kernel.dtype +
-         "__" + kernel.target;
+  std::string text =
+      kernel.generator() + "__" + (kernel.problem ? to_string(*kernel.problem) : "generic") + "__" + kernel.dtype;
+  if (kernel.data_format != HALCONV_NHWC) text.append("__").append(find_data_format(kernel.data_format)->name);
+  return text + "__" + kernel.target;
 }
 
 namespace detail {
@@ -83,6 +90,7 @@ class KernelNameParser {
     parse_generator(next_part());
     if (ok()) parse_problem(next_part());
     if (ok()) parse_dtype(next_part());
+    if (ok()) parse_data_format();
     if (ok()) parse_target(text_.substr(position_));
     if (!ok()) return {std::nullopt, error_};
     return {kernel_, {}};
@@ -106,7 +114,7 @@ class KernelNameParser {
     part_ = position_;
     const size_t separator = text_.find("__", position_);
     if (separator == std::string_view::npos) {
-      fail(text_.size(), "the name ends early, expected operation[_algorithm]__problem__dtype__target");
+      fail(text_.size(), "the name ends early, expected operation[_algorithm]__problem__dtype[__data_format]__target");
       return {};
     }
     position_ = separator + 2;
@@ -149,6 +157,17 @@ class KernelNameParser {
       return fail(part_, "the dtype is " + quoted(part) + ", expected one of " + dtype_names());
     }
     kernel_.dtype = part;
+  }
+
+  /// Skips what stands before a further "__", if there is one.
+  void parse_data_format() {
+    if (text_.find("__", position_) == std::string_view::npos) return;
+    const std::string_view part = next_part();
+    const DataFormatInfo *const format = find_data_format(part);
+    if (format == nullptr || format->value == HALCONV_NHWC) {
+      return fail(part_, "the data format is " + quoted(part) + ", expected nchw, or nothing for nhwc");
+    }
+    kernel_.data_format = format->value;
   }
 
   void parse_target(std::string_view part) {

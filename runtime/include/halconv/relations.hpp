@@ -9,6 +9,7 @@
 /// where the swaps keep each group of channels by itself.
 ///
 /// All functions take host tensors; input x [n, h, w, c], filter w [r, s, c, k], out_backprop d_out [n, p, q, k].
+/// Another data format than NHWC is an error.
 #ifndef HALCONV_RELATIONS_HPP_
 #define HALCONV_RELATIONS_HPP_
 
