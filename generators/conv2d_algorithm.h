@@ -27,6 +27,23 @@ inline Halide::Type accumulator_type(Halide::Type element) {
 /// whenever it is read.
 inline Halide::Type copy_type(Halide::Type element) { return element.is_int() ? element : accumulator_type(element); }
 
+/// Whether an f32 or f64 is NaN by its bits, whatever a compiler takes for granted of floats: more than infinity's,
+/// which are an exponent of ones.
+inline Halide::Expr is_nan_by_bits(const Halide::Expr &value) {
+  const Halide::Type bits = value.type().with_code(Halide::Type::UInt);
+  const int fraction_bits = bits.bits() == 64 ? 52 : 23;
+  const uint64_t infinity = ((uint64_t{1} << (bits.bits() - 1 - fraction_bits)) - 1) << fraction_bits;
+  return (Halide::reinterpret(bits, value) & bits.max() / 2) > Halide::Internal::make_const(bits, infinity);
+}
+
+/// `value` as an element of `type`, rounded once. Where the CPU cannot convert to f16, Halide 21 makes NaN an infinity.
+inline Halide::Expr rounded(Halide::Type type, const Halide::Expr &value) {
+  const Halide::Expr converted = Halide::cast(type, value);
+  if (type != Halide::Float(16)) return converted;
+  const Halide::Expr nan = Halide::reinterpret(type, Halide::Internal::make_const(Halide::UInt(16), 0x7e00));
+  return Halide::select(is_nan_by_bits(value), nan, converted);
+}
+
 /// The variables of every algorithm here; schedules find the loops by them.
 struct Dimensions {
   Halide::Var c{"c"}, k{"k"}, x{"x"}, y{"y"}, n{"n"}, s{"s"}, r{"r"}, g{"g"};

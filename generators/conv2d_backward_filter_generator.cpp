@@ -26,7 +26,7 @@ class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
                                                   d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
     const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
-    d_filter(k, c, s, r, g) = Halide::cast(d_filter.type(), gradient_.sum(k, c, s, r, g));
+    d_filter(k, c, s, r, g) = rounded(d_filter.type(), gradient_.sum(k, c, s, r, g));
   }
 
   void schedule() {

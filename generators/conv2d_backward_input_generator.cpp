@@ -72,7 +72,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void define_whole(const Convolution &convolution) {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    d_src(c, x, y, n, g) = Halide::cast(d_src.type(), element(convolution.sum, block_, c, x, y, n, g));
+    d_src(c, x, y, n, g) = rounded(d_src.type(), element(convolution.sum, block_, c, x, y, n, g));
     parts_ = {{schedules::kPureDefinition, x, y, convolution, unblocked_filter_}};
   }
 
@@ -109,7 +109,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
         const Convolution convolution = phase(columns, rows, name);
         d_src(c, static_cast<int>(columns.first_row) + stride_width * pixel.x,
               static_cast<int>(rows.first_row) + stride_height * pixel.y, n, g) =
-            Halide::cast(d_src.type(), element(convolution.sum, block_, c, pixel.x, pixel.y, n, g));
+            rounded(d_src.type(), element(convolution.sum, block_, c, pixel.x, pixel.y, n, g));
         parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
       }
     }

@@ -36,8 +36,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
     unblocked_filter_ = this->plain_filter(filter, block_);
     convolution_ = forward(padded, unblocked_filter_, taps, this->geometry());
     convolution_.inside = inside;
-    dst(k, x, y, n, g) =
-        Halide::cast(dst.type(), epilogue(element(convolution_.sum, block_, k, x, y, n, g), k, x, y, n, g));
+    dst(k, x, y, n, g) = rounded(dst.type(), epilogue(element(convolution_.sum, block_, k, x, y, n, g), k, x, y, n, g));
   }
 
   void schedule() {

@@ -10,15 +10,6 @@
 
 namespace halconv::generators {
 
-/// Whether an f32 or f64 is NaN by its bits, whatever a compiler takes for granted of floats: more than infinity's,
-/// which are an exponent of ones.
-inline Halide::Expr is_nan_by_bits(const Halide::Expr &value) {
-  const Halide::Type bits = value.type().with_code(Halide::Type::UInt);
-  const int fraction_bits = bits.bits() == 64 ? 52 : 23;
-  const uint64_t infinity = ((uint64_t{1} << (bits.bits() - 1 - fraction_bits)) - 1) << fraction_bits;
-  return (Halide::reinterpret(bits, value) & bits.max() / 2) > Halide::Internal::make_const(bits, infinity);
-}
-
 /// clamp(total, lower, upper), and NaN where total is NaN: compilers may take for granted that nothing is, unless
 /// Halide tells them by strict_float. It cannot in OpenCL C, where v21 fails on vectors of strict comparisons.
 inline Halide::Expr clamp_but_nan(const Halide::Target &target, const Halide::Expr &total, const Halide::Expr &lower,

@@ -36,7 +36,7 @@ class EpilogueBackward : public Halide::Generator<EpilogueBackward> {
     gradient_.sum(k) = zero(d_dst.type());
     gradient_.sum(k) += Halide::cast(wide, masked(k, gradient_.pixels));
     d_sum(k, pixel) = masked(k, pixel);
-    d_bias(k) = Halide::cast(d_bias.type(), gradient_.sum(k));
+    d_bias(k) = rounded(d_bias.type(), gradient_.sum(k));
   }
 
   void schedule() {
