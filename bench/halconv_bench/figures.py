@@ -99,7 +99,7 @@ def overview(entries, title):
     """Geometric means of the ratios to each peer, by target, threads and operation: the picture for a README."""
     peers = present_peers(entries)
     settings = list(dict.fromkeys((entry["target"], entry["threads"], entry["op"]) for entry in entries))
-    figure = Figure(figsize=(max(6, 1.1 * len(settings)), 3.2))
+    figure = Figure(figsize=(max(6, 1.5 * len(settings)), 3.2))
     axes = figure.subplots()
     width = 0.8 / max(1, len(peers))
     for i, peer in enumerate(peers):
