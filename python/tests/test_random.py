@@ -43,7 +43,7 @@ def in_format(data_format, input_shape, attributes):
     """The same problem with its shape and attributes in the order of the data format."""
 
     def in_order(value):
-        if not hasattr(value, "__len__") or len(value) != 4 or data_format == "NHWC":
+        if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 4 or data_format == "NHWC":
             return value
         batch, height, width, channels = value
         return [batch, channels, height, width]
