@@ -357,21 +357,22 @@ TEST_F(DispatchTest, TakesTheAlgorithmsThatTheAccuracyAllows) {
   if (checked == 0) GTEST_SKIP() << "no library for this CPU holds a kernel by Winograd's algorithm";
 }
 
-/// A problem of the default suite that is large enough for the transforms to pay, but for the filter's in every call.
+/// A problem of the default suite that is large enough for the transforms to pay, but for that of tiles of 4x4 pixels
+/// in every call.
 TEST_F(DispatchTest, WeighsTheFiltersTransform) {
   const Conv2dProblem problem = parse_problem("mb1_ic64oc64_ih28kh3ph1");
-  const KernelName kernel{std::string(kForward), std::string(kWinograd4), problem, "f32", best_cpu_target()};
+  const KernelName kernel{std::string(kBackwardInput), std::string(kWinograd4), problem, "f32", best_cpu_target()};
   const std::vector<KernelName> kernels = linked_kernels();
   if (std::find(kernels.begin(), kernels.end(), kernel) == kernels.end()) {
     GTEST_SKIP() << to_string(kernel) << " is not linked";
   }
   halconv_execution execution{};
-  EXPECT_EQ(chosen(HALCONV_FORWARD, problem, execution).algorithm, kWinograd2);
+  EXPECT_EQ(chosen(HALCONV_BACKWARD_INPUT, problem, execution).algorithm, kWinograd2);
   execution.accuracy = HALCONV_ACCURACY_FAST;
-  EXPECT_EQ(chosen(HALCONV_FORWARD, problem, execution).algorithm, kWinograd4);
+  EXPECT_EQ(chosen(HALCONV_BACKWARD_INPUT, problem, execution).algorithm, kWinograd4);
   execution.filter_changes = 1;
-  EXPECT_EQ(chosen(HALCONV_FORWARD, problem, execution).algorithm, kWinograd2);
-  EXPECT_TRUE(contains(explanation(HALCONV_FORWARD, problem, execution),
+  EXPECT_EQ(chosen(HALCONV_BACKWARD_INPUT, problem, execution).algorithm, kWinograd2);
+  EXPECT_TRUE(contains(explanation(HALCONV_BACKWARD_INPUT, problem, execution),
                        to_string(kernel) + ": with a filter that changes it pays from "));
 }
 
