@@ -16,7 +16,7 @@ using Halide::Var;
 constexpr int kAll = 1 << 16;
 
 struct Loops {
-  Var k_task{"k_task"}, k_block{"k_block"}, vector{"vector"}, lane{"lane"};
+  Var k_task{"k_task"}, k_group{"k_group"}, k_block{"k_block"}, vector{"vector"}, lane{"lane"};
   Var c_task{"c_task"}, c_tile{"c_tile"}, c{"c_in_tile"};
   Var s_tile{"s_tile"}, s{"s_in_tile"}, r_task{"r_task"}, task{"task"};
 };
@@ -93,10 +93,12 @@ void schedule_sum_in_registers(const BackwardFilterCpuParameters &p, int lanes, 
   const Loops loops;
   const TailStrategy guard = TailStrategy::GuardWithIf;
   result.split(k, loops.k_block, k, p.vectors * lanes, guard)
+      .split(loops.k_block, loops.k_group, loops.k_block, p.blocks_at_once, guard)
       .split(k, loops.vector, loops.lane, lanes, guard)
       .split(c, loops.c_tile, loops.c, p.channels, guard)
       .split(s, loops.s_tile, loops.s, p.columns, guard)
-      .reorder(loops.lane, loops.vector, loops.c, loops.s, loops.s_tile, loops.c_tile, r, loops.k_block)
+      .reorder(
+          {loops.lane, loops.vector, loops.c, loops.s, loops.s_tile, loops.k_block, loops.c_tile, r, loops.k_group})
       .vectorize(loops.lane)
       .unroll(loops.vector)
       .unroll(loops.c)
@@ -104,7 +106,7 @@ void schedule_sum_in_registers(const BackwardFilterCpuParameters &p, int lanes, 
   Func sum = gradient.sum, d_dst = gradient.d_dst_padded;
   sum.compute_at(result, loops.s_tile);
   schedule_register_tile(p, lanes, sum);
-  d_dst.compute_at(result, loops.k_block);
+  d_dst.compute_at(result, loops.k_group);
   src.compute_at(result, loops.task);
 }
 
@@ -198,7 +200,7 @@ void schedule_backward_filter_cpu(const KernelKey &key, Func result, const gener
     }
   }
   schedule_copy(src, key.is_planar(), p.channels_per_task, lanes);
-  schedule_copy(gradient.d_dst_padded, key.is_planar(), p.vectors * lanes, lanes);
+  schedule_copy(gradient.d_dst_padded, key.is_planar(), p.vectors * lanes * p.blocks_at_once, lanes);
 }
 
 }  // namespace halconv::schedules

@@ -167,6 +167,20 @@ BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   return parameters;
 }
 
+/// As many blocks of d_dst, up to 4, as stay in L1 with what the tile reads of src. Their tiles store to neighbours in
+/// memory, which saves misses of the TLB and lets the prefetcher fetch the filter's lines: 1 or 2 blocks, or 4 where
+/// they are half as large, make 7x7 images 1.1 times as fast (AVX-512), 4 large ones 0.87 times (one core of a Xeon,
+/// Sapphire Rapids).
+int choose_blocks_at_once(const KernelKey &key, const BackwardFilterCpuParameters &parameters) {
+  if (!key.problem || parameters.rows != 0) return 1;
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const Conv2dProblem &p = *key.problem;
+  const int64_t block = p.batch * p.out_height * p.out_width * parameters.vectors * machine.lanes * machine.lane_bytes;
+  int blocks = 4;
+  while (blocks > 1 && blocks * block > machine.l1_bytes * 4 / 5) blocks /= 2;
+  return blocks;
+}
+
 ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
   return {{"vectors", p.vectors},
           {"channels", p.channels},
@@ -176,6 +190,7 @@ ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
           {"blocks_per_task", p.blocks_per_task},
           {"channels_per_task", p.channels_per_task},
           {"filter_rows_per_task", p.filter_rows_per_task},
+          {"blocks_at_once", p.blocks_at_once},
           {"pixel_tasks", p.pixel_tasks}};
 }
 
@@ -217,6 +232,7 @@ std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key) {
         for (const int filter_rows : {0, 1}) {
           if (filter_rows >= problem.filter_height) continue;
           p.filter_rows_per_task = filter_rows;
+          p.blocks_at_once = choose_blocks_at_once(key, p);
           add_tasks(machine, problem, p, &space);
         }
       }
@@ -228,7 +244,10 @@ std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key) {
 BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key) {
   BackwardFilterCpuParameters p = estimate_parameters(key);
   std::optional<TunedRow> row = find_tuned_row(key);
-  if (!row) return p;
+  if (!row) {
+    p.blocks_at_once = choose_blocks_at_once(key, p);
+    return p;
+  }
   row->read("vectors", 1, 32, &p.vectors);
   row->read("channels", 1, 32, &p.channels);
   row->read("columns", 1, 32, &p.columns);
@@ -237,6 +256,8 @@ BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key)
   row->read("blocks_per_task", 1, 1 << 16, &p.blocks_per_task);
   row->read("channels_per_task", 1, 1 << 16, &p.channels_per_task);
   row->read("filter_rows_per_task", 0, 1 << 16, &p.filter_rows_per_task);
+  p.blocks_at_once = choose_blocks_at_once(key, p);
+  row->read("blocks_at_once", 1, 16, &p.blocks_at_once);
   row->read("pixel_tasks", 1, key.problem ? 64 : 1, &p.pixel_tasks);
   row->check_all_read();
   if (p.channels_per_task % p.channels != 0) {

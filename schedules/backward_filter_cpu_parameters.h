@@ -16,7 +16,8 @@ struct BackwardFilterCpuParameters {
   int blocks_per_task = 1;       ///< blocks of `vectors` output channels in a task
   int channels_per_task = 1;     ///< input channels in a task, a multiple of `channels`
   int filter_rows_per_task = 0;  ///< 0: all
-  int pixel_tasks = 1;           ///< parts of the pixels, each summed into a filter of its own; only where `rows` > 0
+  int blocks_at_once = 1;  ///< blocks whose tiles of the same input channels follow one another, where `rows` is 0
+  int pixel_tasks = 1;     ///< parts of the pixels, each summed into a filter of its own; only where `rows` > 0
 };
 
 /// The tuned row where there is one, else the heuristic's choice.
