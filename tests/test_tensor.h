@@ -47,7 +47,7 @@ inline std::string to_string(Guard guard) {
 }
 
 /// How many bytes a tensor keeps away from the page behind it: the environment variable HALCONV_GUARD_DISTANCE, or 0.
-/// QEMU 7.2 needs a vector's width: it reads the lanes that vmaskmovps masks off, which no CPU does.
+/// QEMU 7.2 needs a register tile's width: it reads the lanes that vmaskmovps masks off, which no CPU does.
 inline size_t guard_distance() {
   const char *const text = std::getenv("HALCONV_GUARD_DISTANCE");
   return text == nullptr ? 0 : std::strtoul(text, nullptr, 10);
