@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "enum_number.h"
 #include "halconv/conv2d_problem.h"
 #include "halconv/data_format.h"
 #include "halconv/kernel_name.h"
@@ -93,9 +94,9 @@ Status resolve_attributes(std::string_view operation, const halconv_conv2d_attri
   if (attributes == nullptr) return errors::null_argument("attributes", "strides, dilations and padding");
   const auto &[strides, dilations, padding, explicit_paddings, data_format] = *attributes;
   if (padding < HALCONV_VALID || padding > HALCONV_EXPLICIT) return errors::padding_value(padding);
-  const DataFormatInfo *const format = find_data_format(data_format);
-  if (format == nullptr) return errors::data_format_value("data_format", data_format);
-  resolved->data_format = data_format;
+  const DataFormatInfo *const format = find_given_data_format(data_format);
+  if (format == nullptr) return errors::data_format_value("data_format", number_of(data_format));
+  resolved->data_format = format->value;
   if (operation == kForward && !has_spatial_length(dilations)) return errors::attribute_length("dilations", dilations);
   HALCONV_RETURN_IF_ERROR(resolve_strides(operation, strides, *format, resolved->strides));
   if (operation == kBackwardFilter) HALCONV_RETURN_IF_ERROR(resolve_padding(*attributes, *format, resolved));

@@ -1,5 +1,6 @@
 /// The C ABI's depthwise functions: the grouped ones, with the filter [r, s, in_channels, multiplier] viewed as [r, s,
 /// 1, in_channels * multiplier]. These are the same bytes, as output channel c * multiplier + q is channel c's.
+#include "enum_number.h"
 #include "halconv/data_format.h"
 #include "halconv/halconv.h"
 #include "status.h"
@@ -16,8 +17,8 @@ Status view_grouped(const NamedTensor &input, const NamedTensor &filter, const h
   HALCONV_RETURN_IF_ERROR(check_tensor(input));
   HALCONV_RETURN_IF_ERROR(check_tensor(filter));
   if (attributes == nullptr) return errors::null_argument("attributes", "strides, dilations and padding");
-  const DataFormatInfo *const format = find_data_format(attributes->data_format);
-  if (format == nullptr) return errors::data_format_value("data_format", attributes->data_format);
+  const DataFormatInfo *const format = find_given_data_format(attributes->data_format);
+  if (format == nullptr) return errors::data_format_value("data_format", number_of(attributes->data_format));
   const int64_t in_depth = input.tensor->shape[format->channels], filter_depth = filter.tensor->shape[2];
   if (in_depth != filter_depth) return errors::depthwise_depth(in_depth, filter_depth);
   *grouped = *filter.tensor;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "enum_number.h"
+
 namespace halconv::runtime {
 
 namespace {
@@ -20,7 +22,7 @@ Bounds integer_bounds(const Bounds &bounds) {
 }
 
 Status find_bounds(const halconv_epilogue &epilogue, Bounds *bounds) {
-  switch (epilogue.activation) {
+  switch (number_of(epilogue.activation)) {
     case HALCONV_NO_ACTIVATION:
       return ok_status();
     case HALCONV_RELU:
@@ -33,7 +35,7 @@ Status find_bounds(const halconv_epilogue &epilogue, Bounds *bounds) {
       *bounds = {epilogue.lower, epilogue.upper};
       return bounds->lower <= bounds->upper ? ok_status() : errors::clamp_bounds(bounds->lower, bounds->upper);
   }
-  return errors::activation(epilogue.activation);
+  return errors::activation(number_of(epilogue.activation));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "enum_number.h"
 #include "halconv/dtype.h"
 #include "operation.h"
 
@@ -96,7 +97,7 @@ Status run_kernel(const Kernel &kernel, const Gradient &gradient, CallContext *c
 Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_backprop,
                              const halconv_epilogue *epilogue, const halconv_execution *options,
                              const NamedTensor &masked_out_backprop, const NamedTensor &bias_backprop) {
-  const bool has_activation = epilogue != nullptr && epilogue->activation != HALCONV_NO_ACTIVATION;
+  const bool has_activation = epilogue != nullptr && number_of(epilogue->activation) != HALCONV_NO_ACTIVATION;
   if (has_activation && output.tensor == nullptr) return errors::null_argument(output.name, "a tensor");
   const NamedTensor activated{output.name, has_activation ? output.tensor : nullptr};
   HALCONV_RETURN_IF_ERROR(check_tensors(activated, out_backprop, masked_out_backprop, bias_backprop));

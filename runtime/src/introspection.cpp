@@ -4,6 +4,7 @@
 #include <string>
 
 #include "dispatch.h"
+#include "enum_number.h"
 #include "gpu_driver.h"
 #include "halconv/data_format.h"
 #include "halconv/halconv.h"
@@ -51,7 +52,7 @@ Status describe_target(int32_t index, const char **name, char *reason, size_t re
   return ok_status();
 }
 
-Status explain_request(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+Status explain_request(int32_t operation, const char *problem, const halconv_tensor_format *format,
                        const halconv_execution *options, char *text, size_t size, size_t *needed) {
   if (text == nullptr && size > 0) return errors::null_argument("text", "a buffer, or size 0");
   KernelRequest request;
@@ -89,8 +90,9 @@ halconv_status halconv_target(int32_t index, const char **name, char *unavailabl
 
 halconv_status halconv_explain(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
                                const halconv_execution *execution, char *text, size_t size, size_t *needed) {
-  return runtime::guarded(
-      [&] { return runtime::explain_request(operation, problem, format, execution, text, size, needed); });
+  return runtime::guarded([&] {
+    return runtime::explain_request(runtime::number_of(operation), problem, format, execution, text, size, needed);
+  });
 }
 
 }  // extern "C"

@@ -23,7 +23,7 @@ const TargetInfo &memory_target(halconv_device device) {
 
 }  // namespace
 
-Status operation_name(halconv_operation operation, std::string_view *name) {
+Status operation_name(int32_t operation, std::string_view *name) {
   switch (operation) {
     case HALCONV_FORWARD:
       *name = kForward;

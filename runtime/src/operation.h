@@ -24,7 +24,7 @@ struct Operation {
 };
 
 /// kForward, ... for a value of the C ABI.
-Status operation_name(halconv_operation operation, std::string_view *name);
+Status operation_name(int32_t operation, std::string_view *name);
 
 /// Runs the operation with the kernel that dispatch selects. A result without elements needs no kernel, nor does one
 /// whose sums have no terms, unless there is an epilogue.

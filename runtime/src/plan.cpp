@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "convolution.h"
+#include "enum_number.h"
 #include "halconv/halconv.h"
 #include "operation.h"
 #include "problem_request.h"
@@ -60,7 +61,7 @@ Status check_operand(const NamedTensor &argument, const Shape &shape, const halc
   return errors::plan_device(argument.name, tensor.device, format.device);
 }
 
-Status create_plan(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+Status create_plan(int32_t operation, const char *problem, const halconv_tensor_format *format,
                    const halconv_execution *options, halconv_plan **plan) {
   if (plan == nullptr) return errors::null_argument("plan", "a place for the new plan");
   KernelRequest request;
@@ -123,7 +124,8 @@ extern "C" {
 halconv_status halconv_plan_create(halconv_operation operation, const char *problem,
                                    const halconv_tensor_format *format, const halconv_execution *execution,
                                    halconv_plan **plan) {
-  return runtime::guarded([&] { return runtime::create_plan(operation, problem, format, execution, plan); });
+  return runtime::guarded(
+      [&] { return runtime::create_plan(runtime::number_of(operation), problem, format, execution, plan); });
 }
 
 halconv_status halconv_plan_prepare_filter(halconv_plan *plan, const halconv_tensor *filter) {

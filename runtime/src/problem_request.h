@@ -8,7 +8,7 @@
 namespace halconv::runtime {
 
 /// Parses one line of benchdnn notation.
-Status parse_request(halconv_operation operation, const char *problem, const halconv_tensor_format *format,
+Status parse_request(int32_t operation, const char *problem, const halconv_tensor_format *format,
                      KernelRequest *request);
 
 }  // namespace halconv::runtime
