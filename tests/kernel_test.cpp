@@ -81,6 +81,19 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
     return plan;
   }
 
+  /// By a plan. After a failure of the test nobody may have written the result.
+  GuardedTensor run(const Convolution &convolution) const {
+    GuardedTensor result = convolution.make_result();
+    const Plan plan = this->plan(convolution.problem(), execution());
+    EXPECT_TRUE(plan && ok(convolution.run(plan.get(), &result)));
+    return result;
+  }
+
+  /// Of integers. The numbers that transform tiles of 4x4 pixels are no fractions.
+  ::testing::AssertionResult is_right(const Convolution &convolution, const GuardedTensor &result) const {
+    return kernel_.algorithm == kWinograd4 ? convolution.is_within_error_bound(result) : convolution.is_exact(result);
+  }
+
   KernelName kernel_;
   std::vector<Conv2dProblem> problems_;
 };
@@ -90,13 +103,7 @@ TEST_P(KernelTest, IsExactOnIntegersBetweenProtectedPages) {
     for (Guard guard : {Guard::kAfter, Guard::kBefore, Guard::kMisaligned}) {
       const Convolution convolution = this->convolution(problem, Fill::kExactIntegers, guard);
       SCOPED_TRACE(convolution.repro(GetParam()));
-      const Plan plan = this->plan(problem, execution());
-      ASSERT_TRUE(plan);
-      GuardedTensor result = convolution.make_result();
-      ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
-      // The numbers that transform tiles of 4x4 pixels are no fractions.
-      EXPECT_TRUE(kernel_.algorithm == kWinograd4 ? convolution.is_within_error_bound(result)
-                                                  : convolution.is_exact(result));
+      EXPECT_TRUE(is_right(convolution, run(convolution)));
     }
   }
 }
@@ -105,11 +112,7 @@ TEST_P(KernelTest, IsWithinTheErrorBoundOnReals) {
   for (const Conv2dProblem &problem : problems_) {
     const Convolution convolution = this->convolution(problem, Fill::kReals);
     SCOPED_TRACE(convolution.repro(GetParam()));
-    const Plan plan = this->plan(problem, execution());
-    ASSERT_TRUE(plan);
-    GuardedTensor result = convolution.make_result();
-    ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
-    EXPECT_TRUE(convolution.is_within_error_bound(result));
+    EXPECT_TRUE(convolution.is_within_error_bound(run(convolution)));
   }
 }
 
@@ -126,12 +129,7 @@ TEST_P(KernelTest, IsExactWithEveryEpilogue) {
     const EpilogueCase &epilogue = kCases[i % std::size(kCases)];
     const Convolution convolution = this->convolution(problem, Fill::kExactIntegers, Guard::kAfter, epilogue);
     SCOPED_TRACE(convolution.repro(GetParam()) + ", activation " + std::to_string(epilogue.activation));
-    const Plan plan = this->plan(problem, execution());
-    ASSERT_TRUE(plan);
-    GuardedTensor result = convolution.make_result();
-    ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
-    EXPECT_TRUE(kernel_.algorithm == kWinograd4 ? convolution.is_within_error_bound(result)
-                                                : convolution.is_exact(result));
+    EXPECT_TRUE(is_right(convolution, run(convolution)));
   }
 }
 
@@ -142,11 +140,7 @@ TEST_P(KernelTest, LetsNaNThrough) {
   for (const Conv2dProblem &problem : problems_) {
     const Convolution convolution = this->convolution(problem, Fill::kNaN);
     SCOPED_TRACE(convolution.repro(GetParam()));
-    const Plan plan = this->plan(problem, execution());
-    ASSERT_TRUE(plan);
-    GuardedTensor result = convolution.make_result();
-    ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
-    EXPECT_TRUE(convolution.is_nan(result));
+    EXPECT_TRUE(convolution.is_nan(run(convolution)));
   }
 }
 

@@ -59,7 +59,8 @@ std::string problem_objection(const Kernel &kernel, const Conv2dProblem &problem
 /// on one core of a Xeon (Sapphire Rapids) with ResNet-50's 3x3 layers: below 14x14 pixels the transformed filter,
 /// larger than the filter, takes longer to read than the direct sum takes; below 28x28 one of 4x4 tiles saves nothing
 /// over 2x2. With the transform in every call, 64 channels at 28x28 take 1/1.6 (2x2) and 1/1.8 (4x4) of the direct
-/// sum's time forward, and for the gradient, whose transform also transposes, 1/1.06 to 1/1.26 and on AVX-512 1.3.
+/// sum's time forward; for the gradient, whose transform also transposes, 1/1.06 to 1/1.26 (2x2) and 1/1.2 to 1.3
+/// (4x4).
 struct WinogradThreshold {
   std::string_view operation, algorithm;
   int64_t pixels;                    ///< with a prepared filter
@@ -85,7 +86,8 @@ std::string winograd_objection(const Kernel &kernel, const KernelRequest &reques
   for (const WinogradThreshold &threshold : kWinogradThresholds) {
     if (threshold.operation != operation || threshold.algorithm != kernel.name.algorithm) continue;
     const Conv2dProblem &p = request.problem;
-    const int64_t pixels = p.batch * p.out_height * p.out_width;
+    const int64_t pixels =
+        p.batch * (operation == kBackwardInput ? p.in_height * p.in_width : p.out_height * p.out_width);
     const int64_t least = execution.filter_changes ? threshold.pixels_if_filter_changes : threshold.pixels;
     if (pixels >= least) return "";
     return "with a filter " + std::string(execution.filter_changes ? "that changes" : "prepared once") +
