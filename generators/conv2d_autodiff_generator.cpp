@@ -21,10 +21,7 @@ class Conv2dBackwardInputAutodiff : public KernelGenerator<Conv2dBackwardInputAu
   Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
   Output<Halide::Buffer<float, 5>> d_src{"d_src"};
 
-  void configure() {
-    check_is_nhwc();
-    configure_geometry();
-  }
+  void configure() { configure_geometry(); }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
@@ -40,7 +37,11 @@ class Conv2dBackwardInputAutodiff : public KernelGenerator<Conv2dBackwardInputAu
     d_src(c, x, y, n, g) = gradient(c, x, y, n, g);
   }
 
-  void schedule() { schedules::schedule_autodiff(get_target(), d_src); }
+  void schedule() {
+    declare_image(d_dst, output_extents);
+    declare_image(d_src, input_extents);
+    schedules::schedule_autodiff(get_target(), d_src);
+  }
 };
 
 class Conv2dBackwardFilterAutodiff : public KernelGenerator<Conv2dBackwardFilterAutodiff> {
@@ -49,10 +50,7 @@ class Conv2dBackwardFilterAutodiff : public KernelGenerator<Conv2dBackwardFilter
   Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
   Output<Halide::Buffer<float, 5>> d_filter{"d_filter"};
 
-  void configure() {
-    check_is_nhwc();
-    configure_geometry();
-  }
+  void configure() { configure_geometry(); }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
@@ -68,7 +66,11 @@ class Conv2dBackwardFilterAutodiff : public KernelGenerator<Conv2dBackwardFilter
     d_filter(k, c, s, r, g) = gradient(k, c, s, r, g);
   }
 
-  void schedule() { schedules::schedule_autodiff(get_target(), d_filter); }
+  void schedule() {
+    declare_image(src, input_extents);
+    declare_image(d_dst, output_extents);
+    schedules::schedule_autodiff(get_target(), d_filter);
+  }
 };
 
 }  // namespace halconv::generators

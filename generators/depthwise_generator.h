@@ -48,7 +48,7 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
     if (this->problem() || this->get_target().has_gpu_feature()) return;
     Halide::OutputImageParam bias = epilogue.bias, residual = epilogue.residual;
     bias.dim(1).set_stride(filter.dim(0).extent());
-    residual.dim(4).set_stride(filter.dim(0).extent());
+    if (!this->is_planar()) residual.dim(4).set_stride(filter.dim(0).extent());
   }
 
   /// Fixes the layouts of filter and output, and the input's as far as a view of it has them: neighbouring groups are

@@ -44,7 +44,7 @@ inline Halide::Expr passes_gradient(const Halide::Target &target, const Halide::
 /// A sum over pixels with the stages that a schedule places.
 struct BiasGradient {
   Halide::Func sum{"sum"};  ///< (k): zero by its pure definition, accumulated by update 0
-  Halide::RDom pixels;
+  Halide::RDom pixels;      ///< of an image, and the images
 };
 
 /// The sum as it is.
@@ -58,7 +58,7 @@ class NoEpilogue {
 };
 
 /// The arguments of a fused kernel. One without a bias or a residual reads zeros: of the residual, which has dst's
-/// extents, from memory that all pixels share.
+/// extents, from memory that all pixels share, those of NCHW all rows and channels.
 class FusedEpilogue {
  public:
   Halide::GeneratorInput<Halide::Buffer<void, 2>> bias{"bias"};          ///< (k, g)

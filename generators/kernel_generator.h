@@ -193,19 +193,23 @@ class KernelGenerator : public Halide::Generator<Derived> {
 
   void declare_epilogue(const NoEpilogue &) {}
 
-  /// What the epilogue reads besides the sum, as declare_dense declares dst, but for the steps from one pixel of the
-  /// residual to the next.
+  /// What the epilogue reads besides the sum, as declare_image declares dst, but for the steps of the residual that one
+  /// of zeros does not take: neighbours in memory are channels, of planes pixels of a row.
   void declare_epilogue(FusedEpilogue &epilogue) {
     Halide::OutputImageParam bias = epilogue.bias, residual = epilogue.residual;
     for (int i = 0; i < bias.dimensions(); ++i) bias.dim(i).set_min(0);
-    for (int i = 0; i < residual.dimensions(); ++i) residual.dim(i).set_min(0);
+    declare_origin(residual);
+    residual.dim(is_planar() ? 1 : 0).set_stride(1);
     if (!problem()) return;
     const int groups = static_cast<int>(problem()->groups);
     const std::array<int64_t, 4> extents = output_extents(*problem());
     const int group_channels = static_cast<int>(extents[0]) / groups;
     for (Halide::OutputImageParam *tensor : {&bias, &residual}) {
-      tensor->dim(0).set_bounds(0, group_channels).set_stride(1);
-      tensor->dim(tensor->dimensions() - 1).set_bounds(0, groups).set_stride(group_channels);
+      tensor->dim(0).set_bounds(0, group_channels);
+      Halide::Internal::Dimension group = tensor->dim(tensor->dimensions() - 1);
+      group.set_bounds(0, groups);
+      if (tensor == &residual && is_planar()) continue;
+      group.set_stride(group_channels);
       if (this->get_target().has_gpu_feature() && extents[0] % 4 == 0) tensor->set_host_alignment(kVectorBytes);
     }
     for (int i = 1; i < 4; ++i) residual.dim(i).set_bounds(0, static_cast<int>(extents[static_cast<size_t>(i)]));

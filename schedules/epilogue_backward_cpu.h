@@ -2,11 +2,11 @@
 #ifndef HALCONV_SCHEDULES_EPILOGUE_BACKWARD_CPU_H_
 #define HALCONV_SCHEDULES_EPILOGUE_BACKWARD_CPU_H_
 
-#include "epilogue.h"
+#include "kernel_schedule.h"
 
 namespace halconv::schedules {
 
-void schedule_epilogue_backward_cpu(const Halide::Target &target, Halide::Func masked, Halide::Func bias_gradient,
+void schedule_epilogue_backward_cpu(const KernelKey &key, Halide::Func masked, Halide::Func bias_gradient,
                                     const generators::BiasGradient &gradient);
 
 }  // namespace halconv::schedules

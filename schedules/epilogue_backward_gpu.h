@@ -2,11 +2,11 @@
 #ifndef HALCONV_SCHEDULES_EPILOGUE_BACKWARD_GPU_H_
 #define HALCONV_SCHEDULES_EPILOGUE_BACKWARD_GPU_H_
 
-#include "epilogue.h"
+#include "kernel_schedule.h"
 
 namespace halconv::schedules {
 
-void schedule_epilogue_backward_gpu(Halide::Func masked, Halide::Func bias_gradient,
+void schedule_epilogue_backward_gpu(const KernelKey &key, Halide::Func masked, Halide::Func bias_gradient,
                                     const generators::BiasGradient &gradient);
 
 }  // namespace halconv::schedules

@@ -80,12 +80,12 @@ void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result
   schedule_winograd_backward_filter_cpu(key, result, gradient);
 }
 
-void schedule_epilogue_backward(const Halide::Target &target, Halide::Func masked, Halide::Func bias_gradient,
+void schedule_epilogue_backward(const KernelKey &key, Halide::Func masked, Halide::Func bias_gradient,
                                 const generators::BiasGradient &gradient) {
-  if (target.has_gpu_feature()) {
-    schedule_epilogue_backward_gpu(masked, bias_gradient, gradient);
+  if (key.target.has_gpu_feature()) {
+    schedule_epilogue_backward_gpu(key, masked, bias_gradient, gradient);
   } else {
-    schedule_epilogue_backward_cpu(target, masked, bias_gradient, gradient);
+    schedule_epilogue_backward_cpu(key, masked, bias_gradient, gradient);
   }
 }
 

@@ -85,8 +85,8 @@ void schedule_winograd(const KernelKey &key, Halide::Func result, const generato
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,
                                        const generators::WinogradFilterGradient &gradient);
 
-/// Schedules epilogue_backward: `masked` (k, pixel) and partial sums of blocks of pixels in the same loops.
-void schedule_epilogue_backward(const Halide::Target &target, Halide::Func masked, Halide::Func bias_gradient,
+/// Schedules epilogue_backward: `masked` (k, pixel, n) and partial sums of blocks of pixels in the same loops.
+void schedule_epilogue_backward(const KernelKey &key, Halide::Func masked, Halide::Func bias_gradient,
                                 const generators::BiasGradient &gradient);
 
 /// Schedules reorder_filter_*, a copy; `contiguous` is the dimension of `packed` along which the filter has stride 1.

@@ -216,7 +216,8 @@ class Convolution {
       const std::vector<double> a = first_values(), b = second_values();
       if (is_forward(operation_)) expected_ = reference::forward(problem_, a.data(), b.data());
       if (operation_ == HALCONV_FORWARD_FUSED) {
-        expected_ = reference::fused(std::move(*expected_), values_of(bias_), values_of(residual_), lower_, upper_);
+        expected_ =
+            reference::fused(std::move(*expected_), values(bias_, false), values(residual_, true), lower_, upper_);
       }
       if (operation_ == HALCONV_BACKWARD_INPUT) expected_ = reference::backward_input(problem_, a.data(), b.data());
       if (operation_ == HALCONV_BACKWARD_FILTER) expected_ = reference::backward_filter(problem_, a.data(), b.data());
@@ -261,16 +262,12 @@ class Convolution {
     if (activation_ == HALCONV_RELU6) upper_ = 6;
     if (activation_ == HALCONV_CLAMP) std::tie(lower_, upper_) = std::pair(-unit, 2 * unit);
     if (epilogue.has_bias) bias_.emplace(Shape{1, 1, 1, problem_.out_channels}, guard_, dtype);
-    if (epilogue.has_residual) residual_.emplace(output_shape(problem_), guard_, dtype);
+    if (epilogue.has_residual) residual_.emplace(result_shape(), guard_, dtype);
     for (std::optional<GuardedTensor> *addend : {&bias_, &residual_}) {
       if (!*addend) continue;
       fill_operand(dtype == HALCONV_INT32 ? Fill::kExactIntegers : fill, limit, &**addend, random);
       (*addend)->make_read_only();
     }
-  }
-
-  static std::vector<double> values_of(const std::optional<GuardedTensor> &tensor) {
-    return tensor ? tensor->values() : std::vector<double>{};
   }
 
   halconv_status run(halconv_plan *plan, const halconv_tensor *a, const halconv_tensor *b,
@@ -295,6 +292,10 @@ class Convolution {
     std::vector<double> nhwc(values.size());
     for (size_t i = 0; i < values.size(); ++i) nhwc[nhwc_index(i, tensor.shape())] = values[i];
     return nhwc;
+  }
+
+  std::vector<double> values(const std::optional<GuardedTensor> &tensor, bool is_image) const {
+    return tensor ? values(*tensor, is_image) : std::vector<double>{};
   }
 
   /// Which of the sums element `i` of the result is.

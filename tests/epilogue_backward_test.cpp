@@ -55,15 +55,28 @@ class EpilogueBackwardTest : public ::testing::TestWithParam<std::string> {
     const halconv_execution execution = this->execution(threads);
     const halconv_tensor y = output.view(), d_y = out_backprop.view();
     halconv_tensor d_sum = masked->view(), d_bias = bias == nullptr ? halconv_tensor{} : channels_of(*bias);
-    return halconv_fused_conv2d_backprop_epilogue(&y, &d_y, &epilogue, &execution, &d_sum,
+    return halconv_fused_conv2d_backprop_epilogue(&y, &d_y, &epilogue, kernel_.data_format, &execution, &d_sum,
                                                   bias == nullptr ? nullptr : &d_bias);
+  }
+
+  GuardedTensor image(const Shape &nhwc, Guard guard = Guard::kAfter) const {
+    return GuardedTensor(image_shape(nhwc, kernel_.data_format), guard, dtype());
+  }
+  GuardedTensor channels(const Shape &nhwc, Guard guard = Guard::kAfter) const {
+    return GuardedTensor({1, 1, 1, nhwc[3]}, guard, dtype());
+  }
+
+  /// The channel of element `i` of an image.
+  size_t channel_of(size_t i, const Shape &nhwc) const {
+    const auto channels = static_cast<size_t>(nhwc[3]), pixels = static_cast<size_t>(nhwc[1] * nhwc[2]);
+    return kernel_.data_format == HALCONV_NCHW ? i / pixels % channels : i % channels;
   }
 
   KernelName kernel_;
 };
 
-/// Shapes with channels that fill vectors and that do not, of less pixels than a task has, and of more.
-constexpr Shape kShapes[] = {{1, 1, 1, 1}, {2, 5, 3, 7}, {1, 8, 8, 64}, {3, 7, 9, 40}, {1, 3, 4, 130}};
+/// Shapes [n, h, w, c] with channels that fill vectors and that do not, of less pixels than a task has, and of more.
+constexpr Shape kShapes[] = {{1, 1, 1, 1}, {2, 5, 3, 7}, {1, 8, 8, 64}, {3, 7, 9, 40}, {1, 3, 4, 130}, {2, 35, 31, 3}};
 
 constexpr halconv_epilogue kEpilogues[] = {{nullptr, nullptr, HALCONV_NO_ACTIVATION, 0, 0},
                                            {nullptr, nullptr, HALCONV_RELU, 0, 0},
@@ -95,12 +108,12 @@ TEST_P(EpilogueBackwardTest, MasksAndSumsExactly) {
   for (const Shape &shape : kShapes) {
     for (Guard guard : {Guard::kAfter, Guard::kBefore, Guard::kMisaligned}) {
       for (const halconv_epilogue &epilogue : kEpilogues) {
-        GuardedTensor output(shape, guard, dtype()), out_backprop(shape, guard, dtype());
+        GuardedTensor output = image(shape, guard), out_backprop = image(shape, guard);
         fill_outputs(&output);
         fill_integers(&out_backprop, 4, random);
         output.make_read_only();
         out_backprop.make_read_only();
-        GuardedTensor masked(shape, guard, dtype()), bias({1, 1, 1, shape[3]}, guard, dtype());
+        GuardedTensor masked = image(shape, guard), bias = channels(shape, guard);
         fill_nan(&masked);
         fill_nan(&bias);
         ASSERT_TRUE(ok(run(output, out_backprop, epilogue, &masked, &bias)));
@@ -108,7 +121,7 @@ TEST_P(EpilogueBackwardTest, MasksAndSumsExactly) {
         for (size_t i = 0; i < masked.size(); ++i) {
           const double expected = passes(epilogue, output.at(i)) ? out_backprop.at(i) : 0;
           ASSERT_EQ(masked.at(i), expected) << "element " << i << ", activation " << epilogue.activation;
-          sums[i % sums.size()] += expected;
+          sums[channel_of(i, shape)] += expected;
         }
         for (size_t k = 0; k < sums.size(); ++k) {
           ASSERT_EQ(bias.at(k), rounded(dtype(), sums[k])) << "channel " << k << ", activation " << epilogue.activation;
@@ -121,18 +134,19 @@ TEST_P(EpilogueBackwardTest, MasksAndSumsExactly) {
 TEST_P(EpilogueBackwardTest, SumsWithinTheErrorBound) {
   const Shape shape = {2, 28, 28, 24};
   std::mt19937 random(test_seed());
-  GuardedTensor output(shape, Guard::kAfter, dtype()), out_backprop(shape, Guard::kAfter, dtype());
+  GuardedTensor output = image(shape), out_backprop = image(shape);
   fill_reals(&output, random);
   fill_reals(&out_backprop, random);
-  GuardedTensor masked(shape, Guard::kAfter, dtype()), bias({1, 1, 1, shape[3]}, Guard::kAfter, dtype());
+  GuardedTensor masked = image(shape), bias = channels(shape);
   ASSERT_TRUE(ok(run(output, out_backprop, kEpilogues[1], &masked, &bias)));
   const Format format = format_of(dtype());
+  std::vector<double> sums(bias.size()), magnitudes(bias.size());
+  for (size_t i = 0; i < masked.size(); ++i) {
+    sums[channel_of(i, shape)] += masked.at(i);
+    magnitudes[channel_of(i, shape)] += std::abs(masked.at(i));
+  }
   for (size_t k = 0; k < bias.size(); ++k) {
-    double sum = 0, magnitude = 0;
-    for (size_t i = k; i < masked.size(); i += bias.size()) {
-      sum += masked.at(i);
-      magnitude += std::abs(masked.at(i));
-    }
+    const double sum = sums[k], magnitude = magnitudes[k];
     const auto terms = static_cast<int64_t>(masked.size() / bias.size());
     const double sum_error = reference::error_bound(terms, magnitude, unit_roundoff(format.sum_digits));
     const double rounding = format.digits == format.sum_digits ? 0 : unit_roundoff(format.digits);
@@ -143,13 +157,13 @@ TEST_P(EpilogueBackwardTest, SumsWithinTheErrorBound) {
 TEST_P(EpilogueBackwardTest, GivesTheSameBitsOnAnyNumberOfThreads) {
   const Shape shape = {2, 14, 14, 37};
   std::mt19937 random(test_seed());
-  GuardedTensor output(shape, Guard::kAfter, dtype()), out_backprop(shape, Guard::kAfter, dtype());
+  GuardedTensor output = image(shape), out_backprop = image(shape);
   fill_reals(&output, random);
   fill_reals(&out_backprop, random);
   std::vector<GuardedTensor> biases;
   for (int32_t threads : {1, 2, 7}) {
-    GuardedTensor masked(shape, Guard::kAfter, dtype());
-    biases.emplace_back(Shape{1, 1, 1, shape[3]}, Guard::kAfter, dtype());
+    GuardedTensor masked = image(shape);
+    biases.push_back(channels(shape));
     ASSERT_TRUE(ok(run(output, out_backprop, kEpilogues[2], &masked, &biases.back(), threads)));
     EXPECT_TRUE(same_bits(biases.front(), biases.back())) << threads << " threads";
   }
@@ -158,11 +172,10 @@ TEST_P(EpilogueBackwardTest, GivesTheSameBitsOnAnyNumberOfThreads) {
 TEST_P(EpilogueBackwardTest, MasksWithoutABias) {
   const Shape shape = {2, 5, 3, 7};
   std::mt19937 random(test_seed());
-  GuardedTensor output(shape, Guard::kAfter, dtype()), out_backprop(shape, Guard::kAfter, dtype());
+  GuardedTensor output = image(shape), out_backprop = image(shape);
   fill_outputs(&output);
   fill_reals(&out_backprop, random);
-  GuardedTensor with(shape, Guard::kAfter, dtype()), without(shape, Guard::kAfter, dtype());
-  GuardedTensor bias({1, 1, 1, shape[3]}, Guard::kAfter, dtype());
+  GuardedTensor with = image(shape), without = image(shape), bias = channels(shape);
   ASSERT_TRUE(ok(run(output, out_backprop, kEpilogues[1], &with, &bias)));
   ASSERT_TRUE(ok(run(output, out_backprop, kEpilogues[1], &without, nullptr)));
   EXPECT_TRUE(same_bits(with, without));

@@ -17,13 +17,20 @@
 namespace halconv::testing {
 namespace {
 
-std::vector<std::string> linked_cpu_targets() {
-  std::vector<std::string> names;
-  for (const TargetSupport &target : targets()) {
-    const TargetInfo &info = *find_target(target.name);
-    if (info.kind == TargetKind::kCpu && has_kernels(info, "f32")) names.push_back(target.name);
+/// Where all functions have kernels of f32: a CPU target and a layout of images.
+struct Place {
+  std::string target;
+  halconv_data_format data_format;
+};
+
+std::vector<Place> linked_places() {
+  std::vector<Place> places;
+  for (const KernelInfo &kernel : kernels()) {
+    const KernelName name = parse_kernel_name(kernel.name).value.value();
+    if (name.operation == kBackwardInput && name.algorithm == kAutodiff)
+      places.push_back({name.target, name.data_format});
   }
-  return names;
+  return places;
 }
 
 /// What TensorFlow's functions can say: all but cropping.
@@ -38,7 +45,8 @@ IntList to_cpp(const halconv_int_list &list) {
 }
 
 Conv2dAttributes to_cpp(const halconv_conv2d_attributes &c) {
-  return {to_cpp(c.strides), to_cpp(c.dilations), static_cast<Padding>(c.padding), to_cpp(c.explicit_paddings)};
+  return {to_cpp(c.strides), to_cpp(c.dilations), static_cast<Padding>(c.padding), to_cpp(c.explicit_paddings),
+          static_cast<DataFormat>(c.data_format)};
 }
 
 /// Small enough that the longest of the three operations' sums is exact.
@@ -65,12 +73,34 @@ HostTensor integers(const Shape &shape, const Conv2dProblem &p, std::mt19937 *ra
   return ::testing::AssertionSuccess();
 }
 
-class RelationsTest : public ::testing::TestWithParam<std::string> {
+class RelationsTest : public ::testing::TestWithParam<Place> {
  protected:
   void SetUp() override {
-    HALCONV_SKIP_UNLESS_RUNNABLE(GetParam());
-    execution_.target = GetParam();
+    HALCONV_SKIP_UNLESS_RUNNABLE(GetParam().target);
+    execution_.target = GetParam().target;
     execution_.accuracy = Accuracy::kStrict;  // the integers are as large as the direct sum allows
+  }
+
+  static halconv_data_format data_format() { return GetParam().data_format; }
+  static Conv2dAttributes attributes(const Conv2dProblem &p) { return to_cpp(*attributes_of(p, data_format())); }
+  static Shape in_format(const Shape &nhwc) { return image_shape(nhwc, data_format()); }
+
+  /// An image [n, h, w, c] in the data format.
+  static HostTensor in_format(const HostTensor &nhwc) {
+    if (data_format() == HALCONV_NHWC) return nhwc;
+    HostTensor image(in_format(nhwc.shape));
+    for (size_t i = 0; i < image.data.size(); ++i) image.data[i] = nhwc.data[nhwc_index(i, image.shape)];
+    return image;
+  }
+
+  /// The image, in the data format, has the values of an NHWC one.
+  static ::testing::AssertionResult image_equals(const Result<HostTensor> &image, const Shape &nhwc,
+                                                 const std::vector<double> &values) {
+    if (data_format() == HALCONV_NHWC) return equals(image, nhwc, values);
+    const Shape shape = in_format(nhwc);
+    std::vector<double> expected(values.size());
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] = values[nhwc_index(i, shape)];
+    return equals(image, shape, expected);
   }
 
   Execution execution_;
@@ -83,8 +113,9 @@ TEST_P(RelationsTest, EveryWayToTheInputGradientIsExact) {
     const HostTensor filter = integers(filter_shape(p), p, &random), d_out = integers(output_shape(p), p, &random);
     const reference::Sums expected = reference::backward_input(p, filter.data.data(), d_out.data.data());
     for (const InputGradientWay &way : kInputGradientWays) {
-      EXPECT_TRUE(equals(way.compute(input_shape(p), filter, d_out, to_cpp(*attributes_of(p)), execution_),
-                         input_shape(p), expected.value))
+      EXPECT_TRUE(
+          image_equals(way.compute(in_format(input_shape(p)), filter, in_format(d_out), attributes(p), execution_),
+                       input_shape(p), expected.value))
           << way.name;
     }
   }
@@ -97,7 +128,7 @@ TEST_P(RelationsTest, EveryWayToTheFilterGradientIsExact) {
     const HostTensor input = integers(input_shape(p), p, &random), d_out = integers(output_shape(p), p, &random);
     const reference::Sums expected = reference::backward_filter(p, input.data.data(), d_out.data.data());
     for (const FilterGradientWay &way : kFilterGradientWays) {
-      EXPECT_TRUE(equals(way.compute(input, filter_shape(p), d_out, to_cpp(*attributes_of(p)), execution_),
+      EXPECT_TRUE(equals(way.compute(in_format(input), filter_shape(p), in_format(d_out), attributes(p), execution_),
                          filter_shape(p), expected.value))
           << way.name;
     }
@@ -110,8 +141,9 @@ TEST_P(RelationsTest, TransposeByConv2dIsExact) {
     SCOPED_TRACE(to_string(p));
     const HostTensor filter = integers(filter_shape(p), p, &random), input = integers(output_shape(p), p, &random);
     const reference::Sums expected = reference::backward_input(p, filter.data.data(), input.data.data());
-    EXPECT_TRUE(equals(transpose_by_conv2d(input, filter, input_shape(p), to_cpp(*attributes_of(p)), execution_),
-                       input_shape(p), expected.value));
+    EXPECT_TRUE(image_equals(
+        transpose_by_conv2d(in_format(input), filter, in_format(input_shape(p)), attributes(p), execution_),
+        input_shape(p), expected.value));
   }
 }
 
@@ -120,8 +152,10 @@ TEST_P(RelationsTest, EveryWayTakesSameAndValid) {
   std::mt19937 random(test_seed());
   for (Padding padding : {Padding::kSame, Padding::kValid}) {
     const Shape input_shape = {2, 9, 8, 3}, filter_shape = {3, 4, 3, 5};
-    const Conv2dAttributes attributes = {.strides = {2, 1}, .dilations = {1, 2}, .padding = padding};
-    const Result<OutputShape> output = conv2d_output_shape(input_shape, filter_shape, attributes);
+    const Conv2dAttributes nhwc = {.strides = {2, 1}, .dilations = {1, 2}, .padding = padding};
+    Conv2dAttributes attributes = nhwc;
+    attributes.data_format = static_cast<DataFormat>(data_format());
+    const Result<OutputShape> output = conv2d_output_shape(input_shape, filter_shape, nhwc);
     ASSERT_TRUE(output.ok()) << output.status().message();
     const Conv2dProblem p = {.groups = 1,
                              .batch = 2,
@@ -144,12 +178,14 @@ TEST_P(RelationsTest, EveryWayTakesSameAndValid) {
                      d_out = integers((*output).shape, p, &random);
     const reference::Sums d_input = reference::backward_input(p, filter.data.data(), d_out.data.data());
     for (const InputGradientWay &way : kInputGradientWays) {
-      EXPECT_TRUE(equals(way.compute(input_shape, filter, d_out, attributes, execution_), input_shape, d_input.value))
+      EXPECT_TRUE(image_equals(way.compute(in_format(input_shape), filter, in_format(d_out), attributes, execution_),
+                               input_shape, d_input.value))
           << way.name;
     }
     const reference::Sums d_filter = reference::backward_filter(p, input.data.data(), d_out.data.data());
     for (const FilterGradientWay &way : kFilterGradientWays) {
-      EXPECT_TRUE(equals(way.compute(input, filter_shape, d_out, attributes, execution_), filter_shape, d_filter.value))
+      EXPECT_TRUE(equals(way.compute(in_format(input), filter_shape, in_format(d_out), attributes, execution_),
+                         filter_shape, d_filter.value))
           << way.name;
     }
   }
@@ -161,34 +197,23 @@ TEST_P(RelationsTest, EveryWayGivesZerosForAnOutputWithoutElements) {
   const Result<OutputShape> output = conv2d_output_shape(input_shape, filter_shape, {});
   ASSERT_TRUE(output.ok()) << output.status().message();
   EXPECT_EQ(output->shape, (Shape{2, 0, 5, 5}));
-  const HostTensor input(input_shape), filter(filter_shape), d_out(output->shape);
+  const Conv2dAttributes attributes{.data_format = static_cast<DataFormat>(data_format())};
+  const HostTensor input(in_format(input_shape)), filter(filter_shape), d_out(in_format(output->shape));
   for (const InputGradientWay &way : kInputGradientWays) {
-    EXPECT_TRUE(equals(way.compute(input_shape, filter, d_out, {}, execution_), input_shape,
+    EXPECT_TRUE(equals(way.compute(input.shape, filter, d_out, attributes, execution_), input.shape,
                        std::vector<double>(input.data.size())))
         << way.name;
   }
   for (const FilterGradientWay &way : kFilterGradientWays) {
-    EXPECT_TRUE(equals(way.compute(input, filter_shape, d_out, {}, execution_), filter_shape,
+    EXPECT_TRUE(equals(way.compute(input, filter_shape, d_out, attributes, execution_), filter_shape,
                        std::vector<double>(filter.data.size())))
         << way.name;
   }
 }
 
-TEST_P(RelationsTest, EveryWayRefusesNchw) {
-  const HostTensor input({2, 3, 8, 7}), filter({3, 4, 3, 5}), d_out({2, 5, 6, 4});
-  const Conv2dAttributes nchw{.data_format = DataFormat::kNchw};
-  for (const InputGradientWay &way : kInputGradientWays) {
-    EXPECT_EQ(way.compute(input.shape, filter, d_out, nchw, execution_).status().code(), HALCONV_UNIMPLEMENTED)
-        << way.name;
-  }
-  for (const FilterGradientWay &way : kFilterGradientWays) {
-    EXPECT_EQ(way.compute(input, filter.shape, d_out, nchw, execution_).status().code(), HALCONV_UNIMPLEMENTED)
-        << way.name;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Targets, RelationsTest, ::testing::ValuesIn(linked_cpu_targets()),
-                         [](const auto &target) { return target.param; });
+INSTANTIATE_TEST_SUITE_P(Places, RelationsTest, ::testing::ValuesIn(linked_places()), [](const auto &place) {
+  return std::string(find_data_format(place.param.data_format)->name) + "_" + place.param.target;
+});
 
 }  // namespace
 }  // namespace halconv::testing

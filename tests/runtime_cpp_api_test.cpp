@@ -28,6 +28,11 @@ TEST(CppApi, RunsTheFusedEpilogueAndItsGradient) {
                   .ok());
   EXPECT_EQ(masked, (std::vector<float>{0, 1, 0, 3, 4, 0}));
   EXPECT_EQ(bias_gradient, (std::vector<float>{4, 4}));
+  const ConstTensorView planes(output.data(), {1, 2, 1, 3}), d_planes(residual.data(), {1, 2, 1, 3});
+  ASSERT_TRUE(fused_conv2d_backprop_epilogue(planes, d_planes, epilogue, TensorView(masked.data(), {1, 2, 1, 3}),
+                                             TensorView(bias_gradient.data(), {2}), {}, DataFormat::kNchw)
+                  .ok());
+  EXPECT_EQ(bias_gradient, (std::vector<float>{1, 7}));
 }
 
 }  // namespace

@@ -130,8 +130,9 @@ TEST_F(BadEpilogueTest, Gradient) {
   const halconv_epilogue relu{nullptr, nullptr, HALCONV_RELU, 0, 0};
   const auto expect = [&](const halconv_tensor *output, const halconv_tensor *out_backprop, halconv_tensor *sum,
                           halconv_tensor *bias, const std::string &text) {
-    EXPECT_TRUE(fails_with(halconv_fused_conv2d_backprop_epilogue(output, out_backprop, &relu, nullptr, sum, bias),
-                           HALCONV_INVALID_ARGUMENT, text));
+    EXPECT_TRUE(fails_with(
+        halconv_fused_conv2d_backprop_epilogue(output, out_backprop, &relu, HALCONV_NHWC, nullptr, sum, bias),
+        HALCONV_INVALID_ARGUMENT, text));
   };
   expect(nullptr, &d_y, &d_sum, &d_b, "output is null");
   expect(&y, nullptr, &d_sum, &d_b, "out_backprop is null");
@@ -150,20 +151,53 @@ TEST_F(BadEpilogueTest, Gradient) {
   expect(&y, &d_y, &d_sum, &spoiled, "overlaps");
   halconv_tensor integers[] = {y, d_y, d_sum};
   for (halconv_tensor &tensor : integers) tensor.dtype = HALCONV_INT32;
-  EXPECT_TRUE(fails_with(
-      halconv_fused_conv2d_backprop_epilogue(&integers[0], &integers[1], &relu, nullptr, &integers[2], nullptr),
-      HALCONV_UNIMPLEMENTED, "i32, which has no gradients"));
+  EXPECT_TRUE(fails_with(halconv_fused_conv2d_backprop_epilogue(&integers[0], &integers[1], &relu, HALCONV_NHWC,
+                                                                nullptr, &integers[2], nullptr),
+                         HALCONV_UNIMPLEMENTED, "i32, which has no gradients"));
   EXPECT_TRUE(same_bits(masked, filled_with_nan())) << "written by a call that failed";
-  EXPECT_TRUE(ok(halconv_fused_conv2d_backprop_epilogue(&y, &d_y, &relu, nullptr, &d_sum, &d_b)));
+  EXPECT_TRUE(ok(halconv_fused_conv2d_backprop_epilogue(&y, &d_y, &relu, HALCONV_NHWC, nullptr, &d_sum, &d_b)));
+}
+
+/// In NCHW bias and residual are held to the channels where that has them.
+TEST(Epilogue, OfPlanes) {
+  const Conv2dProblem problem = parse_problem("mb2ic2ih5iw4oc3kh3ph1pw1");
+  const halconv_conv2d_attributes attributes = attributes_of(problem, HALCONV_NCHW).value();
+  const GuardedTensor input({2, 2, 5, 4}, Guard::kAfter), filter({3, 3, 2, 3}, Guard::kAfter);
+  const GuardedTensor bias({1, 1, 1, 3}, Guard::kAfter), residual({2, 3, 5, 4}, Guard::kAfter);
+  const GuardedTensor output({2, 3, 5, 4}, Guard::kAfter), masked({2, 3, 5, 4}, Guard::kAfter);
+  const halconv_tensor x = input.view(), w = filter.view(), b = channels_of(bias), r = residual.view();
+  halconv_tensor y = output.view(), d_sum = masked.view(), d_b = b, of_columns = b, nhwc = r;
+  of_columns.shape[0] = 4;
+  std::rotate(nhwc.shape + 1, nhwc.shape + 2, nhwc.shape + 4);
+  const auto run = [&](const halconv_tensor *bias_of_run, const halconv_tensor *residual_of_run) {
+    const halconv_epilogue epilogue{bias_of_run, residual_of_run, HALCONV_RELU, 0, 0};
+    return halconv_fused_conv2d(&x, &w, &attributes, &epilogue, nullptr, &y);
+  };
+  EXPECT_TRUE(fails_with(run(&of_columns, nullptr), HALCONV_INVALID_ARGUMENT, "bias has shape [4], expected [3]"));
+  EXPECT_TRUE(fails_with(run(&b, &nhwc), HALCONV_INVALID_ARGUMENT, "expected [2, 3, 5, 4]"));
+  EXPECT_TRUE(ok(run(&b, &r)));
+  const halconv_epilogue relu{nullptr, nullptr, HALCONV_RELU, 0, 0};
+  const auto differentiate = [&](halconv_data_format data_format, halconv_tensor *d_bias) {
+    return halconv_fused_conv2d_backprop_epilogue(&y, &r, &relu, data_format, nullptr, &d_sum, d_bias);
+  };
+  EXPECT_TRUE(fails_with(differentiate(HALCONV_NCHW, &of_columns), HALCONV_INVALID_ARGUMENT, "expected [3]"));
+  EXPECT_TRUE(fails_with(differentiate(HALCONV_NHWC, &d_b), HALCONV_INVALID_ARGUMENT, "expected [4]"));
+  EXPECT_TRUE(fails_with(differentiate(std::bit_cast<halconv_data_format>(2), &d_b), HALCONV_INVALID_ARGUMENT,
+                         "data_format is 2"));
+  EXPECT_TRUE(ok(differentiate(HALCONV_NCHW, &d_b)));
 }
 
 /// A sum without terms is zero, and the epilogue goes on with it.
-TEST(Epilogue, ReachesResultsWithoutProducts) {
-  const halconv_conv2d_attributes padded{
-      {1, {1}}, {1, {1}}, HALCONV_EXPLICIT, {8, {0, 0, 2, 1, 0, 0, 0, 0}}, HALCONV_NHWC};
-  const GuardedTensor input({1, 0, 5, 2}, Guard::kAfter), filter({3, 3, 2, 3}, Guard::kAfter);
-  GuardedTensor bias({1, 1, 1, 3}, Guard::kAfter), residual({1, 1, 3, 3}, Guard::kAfter);
-  GuardedTensor output({1, 1, 3, 3}, Guard::kAfter);
+class EpilogueWithoutProducts : public ::testing::TestWithParam<halconv_data_format> {};
+
+TEST_P(EpilogueWithoutProducts, ReachesTheResult) {
+  const auto image = [](const Shape &nhwc) { return GuardedTensor(image_shape(nhwc, GetParam()), Guard::kAfter); };
+  halconv_conv2d_attributes padded{{1, {1}}, {1, {1}}, HALCONV_EXPLICIT, {8, {}}, GetParam()};
+  int64_t *const rows = padded.explicit_paddings.values + 2 * find_data_format(GetParam())->height;
+  rows[0] = 2;
+  rows[1] = 1;
+  const GuardedTensor input = image({1, 0, 6, 2}), filter({3, 3, 2, 3}, Guard::kAfter);
+  GuardedTensor bias({1, 1, 1, 3}, Guard::kAfter), residual = image({1, 1, 4, 3}), output = image({1, 1, 4, 3});
   std::mt19937 random(test_seed());
   fill_integers(&bias, 9, random);
   fill_integers(&residual, 9, random);
@@ -174,11 +208,15 @@ TEST(Epilogue, ReachesResultsWithoutProducts) {
     fill_nan(&output);
     ASSERT_TRUE(ok(halconv_fused_conv2d(&x, &w, &padded, &epilogue, nullptr, &y)));
     for (size_t i = 0; i < output.size(); ++i) {
-      const double sum = bias.at(i % 3) + (has_residual ? residual.at(i) : 0);
+      const size_t channel = GetParam() == HALCONV_NCHW ? i / 4 : i % 3;
+      const double sum = bias.at(channel) + (has_residual ? residual.at(i) : 0);
       EXPECT_EQ(output.at(i), std::min(std::max(sum, -4.0), 7.0)) << "element " << i;
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(DataFormats, EpilogueWithoutProducts, ::testing::Values(HALCONV_NHWC, HALCONV_NCHW),
+                         [](const auto &format) { return std::string(find_data_format(format.param)->name); });
 
 TEST(Epilogue, LeavesAResultWithoutElementsAlone) {
   const halconv_conv2d_attributes valid{{1, {1}}, {1, {1}}, HALCONV_VALID, {}, HALCONV_NHWC};
@@ -197,9 +235,9 @@ TEST(Epilogue, GradientOfNoPixelsIsZero) {
   const halconv_tensor y = pixels.view();
   halconv_tensor d_sum = masked.view(), d_b = channels_of(bias);
   const halconv_epilogue relu{nullptr, nullptr, HALCONV_RELU, 0, 0};
-  ASSERT_TRUE(ok(halconv_fused_conv2d_backprop_epilogue(&y, &y, &relu, nullptr, &d_sum, &d_b)));
+  ASSERT_TRUE(ok(halconv_fused_conv2d_backprop_epilogue(&y, &y, &relu, HALCONV_NHWC, nullptr, &d_sum, &d_b)));
   for (size_t k = 0; k < bias.size(); ++k) EXPECT_EQ(bias.at(k), 0);
-  EXPECT_TRUE(ok(halconv_fused_conv2d_backprop_epilogue(&y, &y, &relu, nullptr, &d_sum, nullptr)));
+  EXPECT_TRUE(ok(halconv_fused_conv2d_backprop_epilogue(&y, &y, &relu, HALCONV_NHWC, nullptr, &d_sum, nullptr)));
 }
 
 /// Bounds of integers are the integers between.

@@ -195,11 +195,6 @@ bool is_worth_winograd(const ListedProblem &listed, const TargetInfo &target, co
          p.out_channels >= kLeastChannels;
 }
 
-/// Whether the operation has kernels of such images: the fused epilogue is for NHWC.
-bool has_data_format(std::string_view operation, halconv_data_format data_format) {
-  return data_format == HALCONV_NHWC || operation != kForwardFused;
-}
-
 /// The kernels of one dtype. Specialised kernels first, as the runtime prefers them.
 void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options &options,
                  const std::vector<ListedProblem> &problems, const std::vector<std::string> &data_formats,
@@ -218,7 +213,6 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
     bool has_winograd = false;
     for (const ListedProblem &listed : problems) {
       const auto &[problem, data_format] = listed;
-      if (!has_data_format(operation, data_format)) continue;
       const bool depthwise = is_float && problem.is_depthwise();
       if (operation == kBackwardInput && !depthwise && !is_worth_specialising(problem, target)) {
         std::cerr << to_string(problem) << ": " << operation << " on " << target.name
@@ -232,12 +226,12 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
     }
     for (const std::string &name : data_formats) {
       const halconv_data_format data_format = find_data_format(name)->value;
-      if (!has_data_format(operation, data_format)) continue;
       if (is_float) add(operation, kDepthwise, std::nullopt, data_format);
       add(operation, "", std::nullopt, data_format);
+      const bool has_autodiff = !is_forward(operation) && is_float && target.kind == TargetKind::kCpu;
+      if (has_autodiff) add(operation, kAutodiff, std::nullopt, data_format);
+      if (operation == kForwardFused && dtype.has_gradients) add(kEpilogueBackward, "", std::nullopt, data_format);
     }
-    if (!is_forward(operation) && is_float && target.kind == TargetKind::kCpu) add(operation, kAutodiff, std::nullopt);
-    if (operation == kForwardFused && dtype.has_gradients) add(kEpilogueBackward, "", std::nullopt);
     if (operation == kBackwardFilter || (operation == kForwardFused && has_forward)) continue;
     const std::string_view reorder = operation == kBackwardInput ? kReorderFilterBackwardInput : kReorderFilterForward;
     add(reorder, "", std::nullopt);
@@ -264,7 +258,7 @@ std::vector<KernelName> kernels(const TargetInfo &target, const Options &options
 }
 
 void print_kernel(const KernelName &kernel, const TargetInfo &target) {
-  const bool takes_problem = kernel.algorithm != kAutodiff && kernel.operation.starts_with("conv2d_");
+  const bool takes_problem = !kernel.operation.starts_with("reorder_filter_");
   std::cout << kernel.target << ' ' << to_string(kernel) << ' ' << kernel.generator() << ' ' << target.halide_target
             << dtype_features(target, kernel.dtype) << kKernelFeatures << ' ' << kernel.dtype;
   if (takes_problem) {

@@ -1,9 +1,8 @@
 """TensorFlow's conv2d and its gradients over NumPy arrays, by Halide kernels compiled ahead of time.
 
 Tensors are float32, float64, float16, bfloat16 (ml_dtypes') or, for conv2d, int32, all of a call of one dtype: input
-[n, h, w, c], filter [r, s, c, k], output [n, p, q, k], in `data_format` "NCHW" input [n, c, h, w], output [n, k, p, q]
-(fused_* are for "NHWC"), as NumPy arrays or anything with __dlpack__ in host memory;
-dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names, order and defaults of the
+[n, h, w, c], filter [r, s, c, k], output [n, p, q, k], in `data_format` "NCHW" input [n, c, h, w], output [n, k, p, q],
+as NumPy arrays or anything with __dlpack__ in host memory; dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names, order and defaults of the
 arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding` "SAME", "VALID" or
 [[0, 0], [top, bottom], [left, right], [0, 0]], lists of four in the order of `data_format`; `name` is ignored. Besides,
 
@@ -162,7 +161,9 @@ def fused_conv2d(
     )
 
 
-def fused_conv2d_backprop_epilogue(output, out_backprop, activation=None, *, target=None, threads=0):
+def fused_conv2d_backprop_epilogue(
+    output, out_backprop, activation=None, data_format="NHWC", *, target=None, threads=0
+):
     """The gradients through fused_conv2d's epilogue, from its output and out_backprop: (masked_out_backprop [n, p, q,
     k], bias_backprop [k]).
 
@@ -170,10 +171,9 @@ def fused_conv2d_backprop_epilogue(output, out_backprop, activation=None, *, tar
     respect to the residual, and the out_backprop that conv2d's gradients take. The second is its sum over n, p and q.
     """
     output, out_backprop = _array("output", output), _array("out_backprop", out_backprop)
+    epilogue = _activation(activation), checked_data_format(data_format)
     execution = _halconv.Execution(target, threads)
-    masked, bias = _compute(
-        _halconv.fused_conv2d_backprop_epilogue, output, out_backprop, _activation(activation), execution
-    )
+    masked, bias = _compute(_halconv.fused_conv2d_backprop_epilogue, output, out_backprop, *epilogue, execution)
     return masked, bias.reshape(-1)
 
 

@@ -98,12 +98,6 @@ def checked_data_format(data_format):
     return data_format
 
 
-def check_fused_data_format(data_format):
-    """Raises NotImplementedError for the data format that the fused epilogue has no kernels of."""
-    if checked_data_format(data_format) != "NHWC":
-        raise NotImplementedError(f"data_format is {data_format}, expected NHWC, which fused kernels are for")
-
-
 def height_dimension(data_format):
     """Which dimension of an image is the height; the width is the next, and what is left but the batch the channels."""
     return 2 if data_format == "NCHW" else 1
@@ -125,6 +119,16 @@ def image_shape(nhwc, data_format):
     """The shape [n, h, w, c] as the data format has it."""
     batch, height, width, channels = nhwc
     return (batch, channels, height, width) if data_format == "NCHW" else (batch, height, width, channels)
+
+
+def nhwc_view(image, data_format):
+    """The image as [n, h, w, c], without a copy. One of another rank than 4 stays as it is."""
+    return np.moveaxis(image, 1, 3) if data_format == "NCHW" and image.ndim == 4 else image
+
+
+def image_view(nhwc, data_format):
+    """The image [n, h, w, c] as the data format has it, without a copy."""
+    return np.moveaxis(nhwc, 3, 1) if data_format == "NCHW" else nhwc
 
 
 def _spatial_pair(name, values, data_format, not_positive):

@@ -16,9 +16,12 @@ from . import depthwise
 from .attributes import (
     activation_bounds,
     channel_dimension,
-    check_fused_data_format,
+    checked_data_format,
     conv2d_attributes,
+    image_shape,
+    image_view,
     nhwc_shape,
+    nhwc_view,
     sizes,
 )
 from .geometry import check_groups, conv2d_geometry, gradient_geometry, resolve_input_sizes
@@ -46,13 +49,12 @@ def _groups(filter_shape, geometry):
 
 def _nhwc(image, attributes):
     """The image in float64 as [n, h, w, c]: a view of it. One of another rank than 4 stays as it is."""
-    image = np.asarray(image, np.float64)
-    return np.moveaxis(image, 1, 3) if attributes.data_format == "NCHW" and image.ndim == 4 else image
+    return nhwc_view(np.asarray(image, np.float64), attributes.data_format)
 
 
 def _as_given(nhwc, attributes):
     """The image [n, h, w, c] in the data format."""
-    return np.moveaxis(nhwc, 3, 1).copy() if attributes.data_format == "NCHW" else nhwc
+    return np.ascontiguousarray(image_view(nhwc, attributes.data_format))
 
 
 def _padded(input, geometry):
@@ -188,12 +190,13 @@ def depthwise_conv2d_backprop_filter(
     return filter_backprop
 
 
-def _epilogue(sums, bias, residual, activation):
+def _epilogue(sums, bias, residual, activation, data_format):
     lower, upper = activation_bounds(activation)
     if bias is not None:
-        if np.shape(bias) != sums.shape[3:]:
-            raise ValueError(f"bias has shape {list(np.shape(bias))}, expected {list(sums.shape[3:])}")
-        sums = sums + np.asarray(bias, np.float64)
+        channels = sums.shape[channel_dimension(data_format)]
+        if np.shape(bias) != (channels,):
+            raise ValueError(f"bias has shape {list(np.shape(bias))}, expected {[channels]}")
+        sums = sums + np.reshape(np.asarray(bias, np.float64), image_shape((1, 1, 1, channels), data_format))
     if residual is not None:
         if np.shape(residual) != sums.shape:
             raise ValueError(f"residual has shape {list(np.shape(residual))}, expected {list(sums.shape)}")
@@ -207,26 +210,25 @@ def fused_conv2d(
     input, filters, strides, padding, bias=None, residual=None, activation=None, data_format="NHWC", dilations=None
 ):
     """activation(conv2d(input, filters) + bias + residual): bias [k], residual of the output's shape."""
-    check_fused_data_format(data_format)
-    return _epilogue(conv2d(input, filters, strides, padding, data_format, dilations), bias, residual, activation)
+    sums = conv2d(input, filters, strides, padding, data_format, dilations)
+    return _epilogue(sums, bias, residual, activation, data_format)
 
 
 def fused_depthwise_conv2d(
     input, filter, strides, padding, bias=None, residual=None, activation=None, data_format="NHWC", dilations=None
 ):
     """fused_conv2d for depthwise_conv2d."""
-    check_fused_data_format(data_format)
     sums = depthwise_conv2d(input, filter, strides, padding, data_format, dilations)
-    return _epilogue(sums, bias, residual, activation)
+    return _epilogue(sums, bias, residual, activation, data_format)
 
 
-def fused_conv2d_backprop_epilogue(output, out_backprop, activation=None):
+def fused_conv2d_backprop_epilogue(output, out_backprop, activation=None, data_format="NHWC"):
     """The gradients through fused_conv2d's epilogue: (masked_out_backprop [n, p, q, k], bias_backprop [k])."""
     output, out_backprop = np.asarray(output, np.float64), np.asarray(out_backprop, np.float64)
     lower, upper = activation_bounds(activation)
     below = output <= upper if np.isinf(upper) else output < upper
     masked = np.where((output > lower) & below | (activation is None), out_backprop, 0)
-    return masked, masked.sum(axis=(0, 1, 2))
+    return masked, nhwc_view(masked, checked_data_format(data_format)).sum(axis=(0, 1, 2))
 
 
 def rounding_error_bound(terms, magnitudes):

@@ -2,8 +2,8 @@
 
 Each function takes the `conv2d` (or `conv2d_transpose`) it is built on as its first argument: halconv's or the
 reference's, or anyone's with TensorFlow's signature. The rest is NumPy that moves elements and never computes with
-them. All hold for any stride, padding, dilation, batch and channel count and any groups; shapes and the other
-arguments are those of `reference`.
+them. All hold for any stride, padding, dilation, batch and channel count, any groups and both data formats; shapes and
+the other arguments are those of `reference`.
 
 With d_out [n, p, q, k] and w [r, s, c, k], at stride 1 and without dilation:
 
@@ -13,7 +13,7 @@ With d_out [n, p, q, k] and w [r, s, c, k], at stride 1 and without dilation:
 
 import numpy as np
 
-from .attributes import conv2d_attributes, sizes
+from .attributes import conv2d_attributes, image_shape, image_view, nhwc_view, sizes
 from .geometry import gradient_geometry, resolve_input_sizes
 
 
@@ -73,36 +73,31 @@ def pad_to_full(dilated_out_backprop, input_size, filter_size, dilations, paddin
     return pad_or_crop(dilated_out_backprop, full)
 
 
-def _nhwc_attributes(strides, padding, data_format, dilations):
-    """Raises NotImplementedError for another data format: the relations are written down for NHWC."""
-    attributes = conv2d_attributes(strides, padding, data_format, dilations)
-    if attributes.data_format != "NHWC":
-        raise NotImplementedError(f"data_format is {attributes.data_format}, expected NHWC: relations are stated in it")
-    return attributes
-
-
 def conv2d_backprop_input_by_conv2d(
     conv2d, input_sizes, filter, out_backprop, strides, padding, data_format="NHWC", dilations=(1, 1, 1, 1)
 ):
     """conv2d_backprop_input with conv2d alone: d_out, dilated by the strides, correlated with the turned filter."""
-    attributes = _nhwc_attributes(strides, padding, data_format, dilations)
+    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    data_format = attributes.data_format
     input_shape = sizes("Conv2DBackpropInput: input_sizes", input_sizes)
-    input_shape = resolve_input_sizes(input_shape, filter.shape, out_backprop.shape)
-    geometry = gradient_geometry("Conv2DBackpropInput", input_shape, filter.shape, out_backprop.shape, attributes)
+    pixels = nhwc_view(out_backprop, data_format)
+    input_shape = resolve_input_sizes(input_shape, filter.shape, pixels.shape, data_format)
+    geometry = gradient_geometry("Conv2DBackpropInput", input_shape, filter.shape, pixels.shape, attributes)
     if filter.size == 0 or out_backprop.size == 0:
-        return np.zeros(input_shape, out_backprop.dtype)
+        return np.zeros(image_shape(input_shape, data_format), out_backprop.dtype)
     full = pad_to_full(
-        dilate(out_backprop, geometry.strides),
+        dilate(pixels, geometry.strides),
         input_shape[1:3],
         filter.shape[:2],
         geometry.dilations,
         geometry.paddings,
     )
     return conv2d(
-        np.ascontiguousarray(full),
+        np.ascontiguousarray(image_view(full, data_format)),
         np.ascontiguousarray(swap_in_out(rot180(filter), geometry.groups)),
         strides=1,
         padding="VALID",
+        data_format=data_format,
         dilations=geometry.dilations,
     )
 
@@ -114,24 +109,27 @@ def conv2d_backprop_filter_by_conv2d(
 
     Strides and dilations change places: neighbouring taps of d_out lie a stride apart, neighbouring results a dilation.
     """
-    attributes = _nhwc_attributes(strides, padding, data_format, dilations)
+    attributes = conv2d_attributes(strides, padding, data_format, dilations)
+    data_format = attributes.data_format
     filter_shape = sizes("Conv2DBackpropFilter: filter_sizes", filter_sizes)
-    geometry = gradient_geometry("Conv2DBackpropFilter", input.shape, filter_shape, out_backprop.shape, attributes)
+    image, pixels = nhwc_view(input, data_format), nhwc_view(out_backprop, data_format)
+    geometry = gradient_geometry("Conv2DBackpropFilter", image.shape, filter_shape, pixels.shape, attributes)
     if input.size == 0 or out_backprop.size == 0:
         return np.zeros(filter_shape, out_backprop.dtype)
     seen = []  # the padding, or crop, with which the last tap of the last output pixel meets the last row
     for axis, (before, _) in enumerate(geometry.paddings):
         reach = geometry.dilations[axis] * (filter_shape[axis] - 1)
         last = geometry.strides[axis] * (geometry.output_shape[1 + axis] - 1)
-        seen.append((before, last + reach + 1 - input.shape[1 + axis] - before))
+        seen.append((before, last + reach + 1 - image.shape[1 + axis] - before))
     filter_backprop = conv2d(
-        np.ascontiguousarray(swap_n_c(pad_or_crop(input, seen), geometry.groups)),
-        np.ascontiguousarray(nhwc_to_hwio(out_backprop)),
+        np.ascontiguousarray(image_view(swap_n_c(pad_or_crop(image, seen), geometry.groups), data_format)),
+        np.ascontiguousarray(nhwc_to_hwio(pixels)),
         strides=geometry.dilations,
         padding="VALID",
+        data_format=data_format,
         dilations=geometry.strides,
     )
-    return np.ascontiguousarray(nhwc_to_hwio(filter_backprop))
+    return np.ascontiguousarray(nhwc_to_hwio(nhwc_view(filter_backprop, data_format)))
 
 
 def conv2d_transpose_by_conv2d(

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/data_format.h"
 #include "halconv/halconv.h"
 
 namespace nb = nanobind;
@@ -204,23 +205,34 @@ Result fused_conv2d(const Array &input, const Array &filters, const std::optiona
   return result;
 }
 
+/// float32 on the host.
+halconv_tensor_format format_of(const std::string &data_format) {
+  halconv_tensor_format format{};
+  raise_unless_ok(halconv_parse_data_format(data_format.c_str(), &format.data_format));
+  return format;
+}
+
 /// The masked gradient and, as [1, 1, 1, k], the bias's.
 std::tuple<Result, Result> fused_conv2d_backprop_epilogue(const Array &output, const Array &out_backprop,
-                                                          const Activation &activation, const Execution &execution) {
+                                                          const Activation &activation, const std::string &data_format,
+                                                          const Execution &execution) {
   const halconv_tensor inputs[] = {describe_input({"output", output}), describe_input({"out_backprop", out_backprop})};
   const halconv_tensor &gradient = inputs[1];
   if (gradient.rank != 4) raise(PyExc_ValueError, "out_backprop must be 4-dimensional");
+  const DataFormatInfo &format = *find_data_format(format_of(data_format).data_format);
   const std::vector<int64_t> shape(gradient.shape, gradient.shape + 4);
+  const int64_t channels = shape[static_cast<size_t>(format.channels)];
   Result masked = allocate({shape[0], shape[1], shape[2], shape[3]}, out_backprop.dtype());
-  Result bias = allocate({1, 1, 1, shape[3]}, out_backprop.dtype());
+  Result bias = allocate({1, 1, 1, channels}, out_backprop.dtype());
   halconv_tensor results[] = {describe(masked.data(), shape, gradient.dtype),
-                              describe(bias.data(), {shape[3]}, gradient.dtype)};
+                              describe(bias.data(), {channels}, gradient.dtype)};
   const halconv_epilogue epilogue{nullptr, nullptr, activation.activation, activation.lower, activation.upper};
   const halconv_execution how = execution.to_c();
   halconv_status status;
   {
     nb::gil_scoped_release released;
-    status = halconv_fused_conv2d_backprop_epilogue(&inputs[0], &gradient, &epilogue, &how, &results[0], &results[1]);
+    status = halconv_fused_conv2d_backprop_epilogue(&inputs[0], &gradient, &epilogue, format.value, &how, &results[0],
+                                                    &results[1]);
   }
   raise_unless_ok(status);
   return {masked, bias};
@@ -292,13 +304,6 @@ halconv_operation operation_of(const std::string &name) {
   }
   raise(PyExc_ValueError,
         "operation is \"" + name + "\", expected forward, forward_fused, backward_input or backward_filter");
-}
-
-/// float32 on the host.
-halconv_tensor_format format_of(const std::string &data_format) {
-  halconv_tensor_format format{};
-  raise_unless_ok(halconv_parse_data_format(data_format.c_str(), &format.data_format));
-  return format;
 }
 
 std::string explain(const std::string &operation, const std::string &problem, const std::optional<std::string> &target,
@@ -418,7 +423,7 @@ NB_MODULE(_halconv, module) {
   module.def("fused_conv2d", &fused_conv2d, nb::arg("input"), nb::arg("filters"), nb::arg("bias").none(),
              nb::arg("residual").none(), nb::arg("activation"), nb::arg("attributes"), nb::arg("execution"));
   module.def("fused_conv2d_backprop_epilogue", &fused_conv2d_backprop_epilogue, nb::arg("output"),
-             nb::arg("out_backprop"), nb::arg("activation"), nb::arg("execution"));
+             nb::arg("out_backprop"), nb::arg("activation"), nb::arg("data_format"), nb::arg("execution"));
   define_input_gradient(module, "conv2d_backprop_input", halconv_conv2d_backprop_input, false);
   define_input_gradient(module, "conv2d_transpose", halconv_conv2d_transpose, true);
   define_input_gradient(module, "conv2d_backprop_input_autodiff", halconv_conv2d_backprop_input_autodiff, false);

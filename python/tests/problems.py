@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from halconv.attributes import conv2d_attributes
+from halconv.attributes import conv2d_attributes, image_view
 from halconv.geometry import conv2d_geometry
 
 
@@ -21,6 +21,13 @@ class Problem(NamedTuple):
         return {"strides": self.strides, "padding": self.padding, "dilations": self.dilations}
 
     @property
+    def nchw_attributes(self):
+        """The same for images that `in_planes` returns."""
+        batch_and_depth, pixels = [[0, 0], [0, 0]], self.padding[1:3]
+        padding = self.padding if isinstance(self.padding, str) else [*batch_and_depth, *pixels]
+        return self.attributes | {"padding": padding, "data_format": "NCHW"}
+
+    @property
     def geometry(self):
         attributes = conv2d_attributes(self.strides, self.padding, dilations=self.dilations)
         return conv2d_geometry(self.input_shape, self.filter_shape, attributes)
@@ -35,6 +42,11 @@ class Problem(NamedTuple):
             f"x{list(self.input_shape)} w{list(self.filter_shape)} stride{list(self.strides)} {padding} "
             f"dilation{list(self.dilations)}"
         ).replace(" ", "_")
+
+
+def in_planes(image):
+    """The image [n, h, w, c] as [n, c, h, w]."""
+    return np.ascontiguousarray(image_view(image, "NCHW"))
 
 
 def explicit(top, bottom, left, right):

@@ -18,6 +18,10 @@ def addends(problem):
     }
 
 
+def assert_same_planes(actual, expected):
+    assert_same(actual, problems.in_planes(expected))
+
+
 @every_problem_on_every_target
 def test_fused_conv2d(problem, target):
     x, w, _ = tensors(problem)
@@ -45,9 +49,29 @@ def test_gradients_through_the_epilogue(problem):
             assert_same(gradient, expected)
 
 
-def test_fused_depthwise_conv2d():
-    x, w = problems.integers((2, 7, 6, 5), 1), problems.integers((3, 3, 5, 2), 2)
-    epilogue = {"bias": problems.integers((10,), 3), "activation": "relu"}
+@every_problem
+def test_fused_conv2d_of_planes(problem):
+    x, w, d_out = tensors(problem)
+    planes, d_planes = problems.in_planes(x), problems.in_planes(d_out)
+    for activation in ACTIVATIONS:
+        epilogue = addends(problem) | {"activation": activation}
+        in_order = epilogue | {"residual": problems.in_planes(epilogue["residual"])} | problem.nchw_attributes
+        expected = reference.fused_conv2d(x, w, **epilogue, **problem.attributes)
+        output = halconv.fused_conv2d(planes, w, **in_order)
+        assert_same_planes(output, expected)
+        assert_same_planes(reference.fused_conv2d(planes, w, **in_order).astype(np.float32), expected)
+        masked, bias = reference.fused_conv2d_backprop_epilogue(expected, d_out, activation)
+        for module in (halconv, reference):
+            actual = module.fused_conv2d_backprop_epilogue(output, d_planes, activation, "NCHW")
+            assert_same_planes(actual[0].astype(np.float32), masked)
+            assert_same(actual[1].astype(np.float32), bias)
+
+
+@pytest.mark.parametrize("data_format", ["NHWC", "NCHW"])
+def test_fused_depthwise_conv2d(data_format):
+    shapes = {"NHWC": (2, 7, 6, 5), "NCHW": (2, 5, 7, 6)}
+    x, w = problems.integers(shapes[data_format], 1), problems.integers((3, 3, 5, 2), 2)
+    epilogue = {"bias": problems.integers((10,), 3), "activation": "relu", "data_format": data_format}
     expected = reference.fused_depthwise_conv2d(x, w, 1, "SAME", **epilogue)
     assert_same(halconv.fused_depthwise_conv2d(x, w, 1, "SAME", **epilogue), expected)
 
@@ -100,11 +124,3 @@ def test_the_bias_has_one_dimension():
     x, w = np.zeros((1, 4, 4, 1), np.float32), np.zeros((3, 3, 1, 2), np.float32)
     with pytest.raises(ValueError, match="bias must be 1-dimensional"):
         halconv.fused_conv2d(x, w, 1, "VALID", np.zeros((1, 2), np.float32))
-
-
-@pytest.mark.parametrize("module", [halconv, reference])
-def test_refuses_nchw(module):
-    x, w = np.zeros((1, 4, 5, 6), np.float32), np.zeros((3, 3, 4, 2), np.float32)
-    for fused in (module.fused_conv2d, module.fused_depthwise_conv2d):
-        with pytest.raises(NotImplementedError, match="data_format is NCHW, expected NHWC"):
-            fused(x, w, 1, "SAME", data_format="NCHW")

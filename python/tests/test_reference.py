@@ -30,24 +30,17 @@ def test_conv2d_is_the_formula(problem):
     np.testing.assert_array_equal(reference.conv2d(x, w, **problem.attributes), formula(x, w, problem))
 
 
-def in_planes(image):
-    return np.moveaxis(image, 3, 1)
-
-
 @every_problem
 def test_nchw_is_nhwc_in_another_order(problem):
     x, w = problems.integers(problem.input_shape, 1), problems.integers(problem.filter_shape, 2)
     d_out = problems.integers(problem.output_shape, 3)
-    padding = problem.padding
-    if not isinstance(padding, str):
-        padding = [padding[0], padding[3], *padding[1:3]]
-    attributes = problem.attributes | {"padding": padding, "data_format": "NCHW"}
-    planes, d_planes = in_planes(x), in_planes(d_out)
+    attributes = problem.nchw_attributes
+    planes, d_planes = problems.in_planes(x), problems.in_planes(d_out)
     output = reference.conv2d(planes, w, **attributes)
-    np.testing.assert_array_equal(output, in_planes(reference.conv2d(x, w, **problem.attributes)))
+    np.testing.assert_array_equal(output, problems.in_planes(reference.conv2d(x, w, **problem.attributes)))
     d_x = reference.conv2d_backprop_input(planes.shape, w, d_planes, **attributes)
     np.testing.assert_array_equal(
-        d_x, in_planes(reference.conv2d_backprop_input(x.shape, w, d_out, **problem.attributes))
+        d_x, problems.in_planes(reference.conv2d_backprop_input(x.shape, w, d_out, **problem.attributes))
     )
     d_w = reference.conv2d_backprop_filter(planes, w.shape, d_planes, **attributes)
     np.testing.assert_array_equal(d_w, reference.conv2d_backprop_filter(x, w.shape, d_out, **problem.attributes))

@@ -5,8 +5,6 @@ import problems
 import pytest
 from halconv import reference, relations
 
-every_problem = pytest.mark.parametrize("problem", problems.ALL, ids=problems.IDS)
-
 
 def tensors(problem):
     return (
@@ -16,34 +14,52 @@ def tensors(problem):
     )
 
 
-@every_problem
-def test_conv2d_backprop_input_by_conv2d(problem):
+def tensors_and_attributes(problem, data_format):
+    """x, w, d_out, with images in the data format, and the attributes for them."""
     x, w, d_out = tensors(problem)
-    by_hand = relations.conv2d_backprop_input_by_conv2d(reference.conv2d, x.shape, w, d_out, **problem.attributes)
-    np.testing.assert_array_equal(by_hand, reference.conv2d_backprop_input(x.shape, w, d_out, **problem.attributes))
+    if data_format == "NHWC":
+        return x, w, d_out, problem.attributes
+    return problems.in_planes(x), w, problems.in_planes(d_out), problem.nchw_attributes
 
 
-@every_problem
-def test_conv2d_backprop_filter_by_conv2d(problem):
-    x, w, d_out = tensors(problem)
-    by_hand = relations.conv2d_backprop_filter_by_conv2d(reference.conv2d, x, w.shape, d_out, **problem.attributes)
-    np.testing.assert_array_equal(by_hand, reference.conv2d_backprop_filter(x, w.shape, d_out, **problem.attributes))
+every_problem_in_every_format = pytest.mark.parametrize(
+    "problem, data_format",
+    [
+        pytest.param(problem, data_format, id=f"{data_format}-{name}")
+        for problem, name in zip(problems.ALL, problems.IDS)
+        for data_format in ("NHWC", "NCHW")
+    ],
+)
 
 
-@every_problem
-def test_conv2d_transpose_by_conv2d(problem):
-    x, w, d_out = tensors(problem)
-    by_hand = relations.conv2d_transpose_by_conv2d(reference.conv2d, d_out, w, x.shape, **problem.attributes)
-    np.testing.assert_array_equal(by_hand, reference.conv2d_transpose(d_out, w, x.shape, **problem.attributes))
+@every_problem_in_every_format
+def test_conv2d_backprop_input_by_conv2d(problem, data_format):
+    x, w, d_out, attributes = tensors_and_attributes(problem, data_format)
+    by_hand = relations.conv2d_backprop_input_by_conv2d(reference.conv2d, x.shape, w, d_out, **attributes)
+    np.testing.assert_array_equal(by_hand, reference.conv2d_backprop_input(x.shape, w, d_out, **attributes))
 
 
-@every_problem
-def test_conv2d_backprop_input_by_conv2d_transpose(problem):
-    x, w, d_out = tensors(problem)
+@every_problem_in_every_format
+def test_conv2d_backprop_filter_by_conv2d(problem, data_format):
+    x, w, d_out, attributes = tensors_and_attributes(problem, data_format)
+    by_hand = relations.conv2d_backprop_filter_by_conv2d(reference.conv2d, x, w.shape, d_out, **attributes)
+    np.testing.assert_array_equal(by_hand, reference.conv2d_backprop_filter(x, w.shape, d_out, **attributes))
+
+
+@every_problem_in_every_format
+def test_conv2d_transpose_by_conv2d(problem, data_format):
+    x, w, d_out, attributes = tensors_and_attributes(problem, data_format)
+    by_hand = relations.conv2d_transpose_by_conv2d(reference.conv2d, d_out, w, x.shape, **attributes)
+    np.testing.assert_array_equal(by_hand, reference.conv2d_transpose(d_out, w, x.shape, **attributes))
+
+
+@every_problem_in_every_format
+def test_conv2d_backprop_input_by_conv2d_transpose(problem, data_format):
+    x, w, d_out, attributes = tensors_and_attributes(problem, data_format)
     transposed = relations.conv2d_backprop_input_by_conv2d_transpose(
-        reference.conv2d_transpose, x.shape, w, d_out, **problem.attributes
+        reference.conv2d_transpose, x.shape, w, d_out, **attributes
     )
-    np.testing.assert_array_equal(transposed, reference.conv2d_backprop_input(x.shape, w, d_out, **problem.attributes))
+    np.testing.assert_array_equal(transposed, reference.conv2d_backprop_input(x.shape, w, d_out, **attributes))
 
 
 def test_at_stride_1_the_gradients_are_the_textbook_one_liners():

@@ -143,7 +143,7 @@ Status Convolution::prepare(CallContext *context) {
   if (is_forward(kernel_->name.operation)) {
     call.add(input.buffer()).add(filter.buffer());
     if (has_epilogue()) {
-      epilogue.describe(problem_, dtype());
+      epilogue.describe(problem_, dtype(), kernel_->name.data_format);
       epilogue.add_to(&call);
     }
     add_geometry(&call);
@@ -185,7 +185,8 @@ Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *oper
 }
 
 Status Convolution::make_zero_input(KernelTensor *input) const {
-  HALCONV_RETURN_IF_ERROR(input->allocate(input_extents(problem_), halide_type(dtype())));
+  HALCONV_RETURN_IF_ERROR(
+      input->allocate_image(input_extents(problem_), halide_type(dtype()), kernel_->name.data_format));
   input->split_groups(problem_.groups);
   return input->fill_with_zeros();
 }
@@ -196,7 +197,7 @@ Status Convolution::make_zero_filter(KernelTensor *packed) const {
 }
 
 Status Convolution::make_zeros(KernelTensor *zeros) const {
-  return has_epilogue() ? make_zero_channels(problem_, dtype(), zeros) : ok_status();
+  return has_epilogue() ? make_epilogue_zeros(problem_, dtype(), zeros) : ok_status();
 }
 
 Status Convolution::pack_filter(KernelTensor *filter, KernelTensor *packed) const {
@@ -223,7 +224,8 @@ Status Convolution::run_forward(const Operands &operands, CallContext *context) 
   KernelCall call(context);
   call.add(src.buffer()).add(filter.tensor()->buffer());
   if (has_epilogue()) {
-    HALCONV_RETURN_IF_ERROR(epilogue.bind(operands.epilogue, problem_, dtype(), operands.zeros));
+    HALCONV_RETURN_IF_ERROR(
+        epilogue.bind(operands.epilogue, problem_, dtype(), kernel_->name.data_format, operands.zeros));
     epilogue.add_to(&call);
   }
   add_geometry(&call);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "enum_number.h"
+#include "halconv/data_format.h"
 
 namespace halconv::runtime {
 
@@ -11,9 +12,7 @@ namespace {
 
 Extents<2> channel_extents(const Conv2dProblem &p) { return {p.out_channels / p.groups, p.groups}; }
 
-Extents<5> output_extents(const Conv2dProblem &p) {
-  return {p.out_channels / p.groups, p.out_width, p.out_height, p.batch, p.groups};
-}
+Extents<4> output_extents(const Conv2dProblem &p) { return {p.out_channels, p.out_width, p.out_height, p.batch}; }
 
 /// The least and the greatest integers between the bounds, of those that an int32 holds.
 Bounds integer_bounds(const Bounds &bounds) {
@@ -56,21 +55,24 @@ Status check_activation(const halconv_epilogue *epilogue, halconv_dtype dtype, B
   return bounds->lower <= bounds->upper ? ok_status() : errors::clamp_bounds_of_integers(given.lower, given.upper);
 }
 
-Status check_channels(const NamedTensor &argument, const NamedTensor &output) {
+Status check_channels(const NamedTensor &argument, const NamedTensor &output, halconv_data_format data_format) {
   if (argument.tensor->rank != 1) return errors::rank_of_channels(argument.name, argument.tensor->rank);
   const halconv_tensor pixel = as_pixel(*argument.tensor);
   HALCONV_RETURN_IF_ERROR(check_tensor({argument.name, &pixel}));
-  const int64_t channels = output.tensor->shape[3];
+  const int64_t channels = output.tensor->shape[find_data_format(data_format)->channels];
   if (pixel.shape[3] != channels) {
     return errors::shape(argument.name, shape_text(argument.tensor->shape, 1), shape_text(&channels, 1));
   }
   return check_placement({output.name, output.tensor}, {argument.name, &pixel});
 }
 
-Status check_epilogue(const halconv_epilogue *epilogue, const NamedTensor &output, Epilogue *checked) {
+Status check_epilogue(const halconv_epilogue *epilogue, const NamedTensor &output, halconv_data_format data_format,
+                      Epilogue *checked) {
   HALCONV_RETURN_IF_ERROR(check_activation(epilogue, output.tensor->dtype, &checked->bounds));
   if (epilogue == nullptr) return ok_status();
-  if (epilogue->bias != nullptr) HALCONV_RETURN_IF_ERROR(check_channels({"bias", epilogue->bias}, output));
+  if (epilogue->bias != nullptr) {
+    HALCONV_RETURN_IF_ERROR(check_channels({"bias", epilogue->bias}, output, data_format));
+  }
   if (const NamedTensor residual{"residual", epilogue->residual}; residual.tensor != nullptr) {
     HALCONV_RETURN_IF_ERROR(check_tensor(residual));
     Shape shape;
@@ -89,43 +91,42 @@ halide_type_t bound_type(halconv_dtype dtype) {
   return {halide_type_float, 32, 1};
 }
 
-Status make_zero_channels(const Conv2dProblem &problem, halconv_dtype dtype, KernelTensor *zeros) {
-  HALCONV_RETURN_IF_ERROR(zeros->allocate(channel_extents(problem), halide_type(dtype)));
+Status make_epilogue_zeros(const Conv2dProblem &problem, halconv_dtype dtype, KernelTensor *zeros) {
+  const Extents<1> extents = {std::max(problem.out_channels, problem.out_width)};
+  HALCONV_RETURN_IF_ERROR(zeros->allocate(extents, halide_type(dtype)));
   return zeros->fill_with_zeros();
 }
 
-void EpilogueArguments::describe(const Conv2dProblem &problem, halconv_dtype dtype) {
+void EpilogueArguments::describe(const Conv2dProblem &problem, halconv_dtype dtype, halconv_data_format data_format) {
   bias_.describe(channel_extents(problem), halide_type(dtype));
-  residual_.describe(output_extents(problem), halide_type(dtype));
+  residual_.describe_image(output_extents(problem), halide_type(dtype), data_format);
+  residual_.split_groups(problem.groups);
   bias_argument_ = bias_.buffer();
   residual_argument_ = residual_.buffer();
   bound_type_ = bound_type(dtype);
 }
 
 Status EpilogueArguments::bind(const Epilogue &epilogue, const Conv2dProblem &problem, halconv_dtype dtype,
-                               KernelTensor *zeros) {
+                               halconv_data_format data_format, KernelTensor *zeros) {
   bounds_ = epilogue.bounds;
   bound_type_ = bound_type(dtype);
-  bias_argument_ = bias_.buffer();
+  const Extents<2> channels = channel_extents(problem);
   if (epilogue.bias == nullptr) {
-    bias_argument_ = zeros->buffer();
+    bias_argument_ = zero_bias_.open(zeros, channels, Extents<2>{1, channels[0]});
   } else {
     HALCONV_RETURN_IF_ERROR(bias_.bind_input(as_pixel(*epilogue.bias)));
-    bias_.describe(channel_extents(problem), halide_type(dtype));
+    bias_.describe(channels, halide_type(dtype));
+    bias_argument_ = bias_.buffer();
   }
-  residual_argument_ = residual_.buffer();
   if (epilogue.residual == nullptr) {
-    const Extents<5> extents = output_extents(problem);
-    for (size_t i = 0; i < extents.size(); ++i) every_pixel_[i] = {0, static_cast<int32_t>(extents[i]), 0};
-    every_pixel_[0].stride = 1;
-    every_pixel_[4].stride = every_pixel_[0].extent;
-    zero_residual_ = *zeros->buffer();
-    zero_residual_.dimensions = static_cast<int32_t>(every_pixel_.size());
-    zero_residual_.dim = every_pixel_.data();
-    residual_argument_ = &zero_residual_;
+    const auto [all_channels, columns, rows, images] = output_extents(problem);
+    const Extents<5> strides = data_format == HALCONV_NCHW ? Extents<5>{0, 1} : Extents<5>{1, 0, 0, 0, channels[0]};
+    residual_argument_ =
+        zero_residual_.open(zeros, Extents<5>{channels[0], columns, rows, images, problem.groups}, strides);
   } else {
-    HALCONV_RETURN_IF_ERROR(residual_.bind_input(*epilogue.residual));
+    HALCONV_RETURN_IF_ERROR(residual_.bind_input(*epilogue.residual, data_format));
     residual_.split_groups(problem.groups);
+    residual_argument_ = residual_.buffer();
   }
   return ok_status();
 }

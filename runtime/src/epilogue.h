@@ -2,7 +2,6 @@
 #ifndef HALCONV_RUNTIME_EPILOGUE_H_
 #define HALCONV_RUNTIME_EPILOGUE_H_
 
-#include <array>
 #include <limits>
 
 #include "call_context.h"
@@ -30,20 +29,22 @@ struct Epilogue {
 /// The bounds of the activation for elements of `dtype`, which is one of kDtypes. `epilogue` may be null.
 Status check_activation(const halconv_epilogue *epilogue, halconv_dtype dtype, Bounds *bounds);
 
-/// The epilogue of a convolution into `output`, a checked tensor. `epilogue` may be null.
-Status check_epilogue(const halconv_epilogue *epilogue, const NamedTensor &output, Epilogue *checked);
+/// The epilogue of a convolution into `output`, a checked tensor in the data format. `epilogue` may be null.
+Status check_epilogue(const halconv_epilogue *epilogue, const NamedTensor &output, halconv_data_format data_format,
+                      Epilogue *checked);
 
 /// A tensor of rank 1 as a pixel of its channels, of rank 4.
 halconv_tensor as_pixel(const halconv_tensor &tensor);
 
-/// A tensor [k] of output's k, dtype and device, aligned as these need it.
-Status check_channels(const NamedTensor &tensor, const NamedTensor &output);
+/// A tensor [k] of the k, dtype and device of `output`, an image in the data format, aligned as these need it.
+Status check_channels(const NamedTensor &tensor, const NamedTensor &output, halconv_data_format data_format);
 
 /// The type that kernels compute the epilogue in, which is that of its bounds.
 halide_type_t bound_type(halconv_dtype dtype);
 
-/// Zeros for all output channels, which stand for a missing bias; read for every pixel, for a missing residual.
-Status make_zero_channels(const Conv2dProblem &problem, halconv_dtype dtype, KernelTensor *zeros);
+/// Zeros for all output channels, which stand for a missing bias, and for a missing residual: read for every pixel, or
+/// a row of them for every row of a plane.
+Status make_epilogue_zeros(const Conv2dProblem &problem, halconv_dtype dtype, KernelTensor *zeros);
 
 /// Bias, residual and bounds as a fused kernel takes them.
 class EpilogueArguments {
@@ -52,17 +53,17 @@ class EpilogueArguments {
       : bias_(context, target), residual_(context, target) {}
 
   /// For a bounds query.
-  void describe(const Conv2dProblem &problem, halconv_dtype dtype);
+  void describe(const Conv2dProblem &problem, halconv_dtype dtype, halconv_data_format data_format);
 
-  /// `zeros` is what make_zero_channels made, if the epilogue needs them.
-  Status bind(const Epilogue &epilogue, const Conv2dProblem &problem, halconv_dtype dtype, KernelTensor *zeros);
+  /// `zeros` is what make_epilogue_zeros made, if the epilogue needs them.
+  Status bind(const Epilogue &epilogue, const Conv2dProblem &problem, halconv_dtype dtype,
+              halconv_data_format data_format, KernelTensor *zeros);
 
   void add_to(KernelCall *call);
 
  private:
   KernelTensor bias_, residual_;
-  std::array<halide_dimension_t, 5> every_pixel_{};
-  halide_buffer_t zero_residual_{};
+  StridedView zero_bias_, zero_residual_;
   halide_buffer_t *bias_argument_ = nullptr, *residual_argument_ = nullptr;
   Bounds bounds_;
   halide_type_t bound_type_{};

@@ -1,12 +1,13 @@
 /// The gradient through the fused epilogue.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "enum_number.h"
+#include "halconv/data_format.h"
 #include "halconv/dtype.h"
 #include "operation.h"
+#include "tensorflow_errors.h"
 
 namespace halconv::runtime {
 
@@ -17,6 +18,28 @@ struct Gradient {
   const halconv_tensor *out_backprop, *masked_out_backprop;
   const halconv_tensor *bias_backprop;  ///< null: not wanted
   Bounds bounds;
+  halconv_data_format data_format;
+};
+
+/// An image as kernels see it: (k, pixel, n). Images of NHWC are one, as their pixels lie behind one another.
+struct Pixels {
+  Pixels(const halconv_tensor &image, halconv_data_format data_format) {
+    const DataFormatInfo &format = *find_data_format(data_format);
+    const int64_t pixels = image.shape[format.height] * image.shape[format.width];
+    channels = image.shape[format.channels];
+    if (data_format == HALCONV_NCHW) {
+      extents = {channels, pixels, image.shape[0]};
+      strides = {pixels, 1, channels * pixels};
+      strides_of_repeated = {0, 1, 0};
+    } else {
+      extents = {channels, image.shape[0] * pixels, 1};
+      strides = {1, channels, 0};
+      strides_of_repeated = {1, 0, 0};
+    }
+  }
+  int64_t channels;
+  Extents<3> extents, strides;
+  Extents<3> strides_of_repeated;  ///< of what is the same for all pixels, or for all channels and images
 };
 
 Status check_like(const NamedTensor &tensor, const NamedTensor &out_backprop) {
@@ -28,7 +51,7 @@ Status check_like(const NamedTensor &tensor, const NamedTensor &out_backprop) {
 
 /// Shapes, dtypes, devices and alignment, and that results overlap nothing.
 Status check_tensors(const NamedTensor &output, const NamedTensor &out_backprop, const NamedTensor &masked,
-                     const NamedTensor &bias_backprop) {
+                     const NamedTensor &bias_backprop, halconv_data_format data_format) {
   HALCONV_RETURN_IF_ERROR(check_tensor(out_backprop));
   if (output.tensor != nullptr) HALCONV_RETURN_IF_ERROR(check_like(output, out_backprop));
   HALCONV_RETURN_IF_ERROR(check_like(masked, out_backprop));
@@ -38,9 +61,9 @@ Status check_tensors(const NamedTensor &output, const NamedTensor &out_backprop,
     return errors::dtype_without_gradient(out_backprop.name, out_backprop.tensor->dtype);
   }
   if (bias_backprop.tensor == nullptr) return ok_status();
-  HALCONV_RETURN_IF_ERROR(check_channels(bias_backprop, out_backprop));
-  HALCONV_RETURN_IF_ERROR(check_channels(bias_backprop, masked));
-  return output.tensor == nullptr ? ok_status() : check_channels(bias_backprop, output);
+  HALCONV_RETURN_IF_ERROR(check_channels(bias_backprop, out_backprop, data_format));
+  HALCONV_RETURN_IF_ERROR(check_channels(bias_backprop, masked, data_format));
+  return output.tensor == nullptr ? ok_status() : check_channels(bias_backprop, output, data_format);
 }
 
 /// The last number before the upper bound in the type of the kernel's bounds; infinity where it does not bound.
@@ -54,40 +77,33 @@ double last_number(double upper, halide_type_t type) {
 Status run_kernel(const Kernel &kernel, const Gradient &gradient, CallContext *context) {
   KernelTensor output(context, *kernel.target), out_backprop(context, *kernel.target);
   KernelTensor masked(context, *kernel.target), bias_backprop(context, *kernel.target);
-  const halconv_tensor &pixels = *gradient.out_backprop;
-  const halide_type_t type = halide_type(pixels.dtype);
-  const Extents<1> channels = {pixels.shape[3]};
-  const Extents<2> extents = {channels[0], pixels.shape[0] * pixels.shape[1] * pixels.shape[2]};
-  halide_buffer_t output_pixels;
-  std::array<halide_dimension_t, 2> every_pixel{};
+  StridedView output_pixels, out_backprop_pixels, masked_pixels;
+  const halide_type_t type = halide_type(gradient.out_backprop->dtype);
+  const Pixels pixels(*gradient.out_backprop, gradient.data_format);
+  KernelCall call(context);
   if (gradient.output != nullptr) {
     HALCONV_RETURN_IF_ERROR(output.bind_input(*gradient.output));
-    output.describe(extents, type);
-    output_pixels = *output.buffer();
+    call.add(output_pixels.open(&output, pixels.extents, pixels.strides));
   } else {
-    // Infinite bounds let every number between them pass: zeros, the same for all pixels.
-    HALCONV_RETURN_IF_ERROR(output.allocate(channels, type));
+    // Infinite bounds let every number between them pass: zeros, as few as may be.
+    const bool planar = gradient.data_format == HALCONV_NCHW;
+    HALCONV_RETURN_IF_ERROR(output.allocate(Extents<1>{pixels.extents[planar ? 1 : 0]}, type));
     HALCONV_RETURN_IF_ERROR(output.fill_with_zeros());
-    every_pixel = {{{0, static_cast<int32_t>(extents[0]), 1}, {0, static_cast<int32_t>(extents[1]), 0}}};
-    output_pixels = *output.buffer();
-    output_pixels.dimensions = 2;
-    output_pixels.dim = every_pixel.data();
+    call.add(output_pixels.open(&output, pixels.extents, pixels.strides_of_repeated));
   }
   HALCONV_RETURN_IF_ERROR(out_backprop.bind_input(*gradient.out_backprop));
-  out_backprop.describe(extents, type);
   HALCONV_RETURN_IF_ERROR(masked.bind_output(*gradient.masked_out_backprop));
-  masked.describe(extents, type);
   if (gradient.bias_backprop == nullptr) {
-    HALCONV_RETURN_IF_ERROR(bias_backprop.allocate(channels, type));
+    HALCONV_RETURN_IF_ERROR(bias_backprop.allocate(Extents<1>{pixels.channels}, type));
   } else {
     HALCONV_RETURN_IF_ERROR(bias_backprop.bind_output(as_pixel(*gradient.bias_backprop)));
-    bias_backprop.describe(channels, type);
+    bias_backprop.describe(Extents<1>{pixels.channels}, type);
   }
-  KernelCall call(context);
-  call.add(&output_pixels).add(out_backprop.buffer());
-  const halide_type_t wide = bound_type(pixels.dtype);
+  call.add(out_backprop_pixels.open(&out_backprop, pixels.extents, pixels.strides));
+  const halide_type_t wide = bound_type(gradient.out_backprop->dtype);
   call.add_scalar(gradient.bounds.lower, wide).add_scalar(last_number(gradient.bounds.upper, wide), wide);
-  HALCONV_RETURN_IF_ERROR(call.add(masked.buffer()).add(bias_backprop.buffer()).run(kernel));
+  call.add(masked_pixels.open(&masked, pixels.extents, pixels.strides)).add(bias_backprop.buffer());
+  HALCONV_RETURN_IF_ERROR(call.run(kernel));
   HALCONV_RETURN_IF_ERROR(masked.publish());
   return bias_backprop.publish();
 }
@@ -95,15 +111,20 @@ Status run_kernel(const Kernel &kernel, const Gradient &gradient, CallContext *c
 }  // namespace
 
 Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_backprop,
-                             const halconv_epilogue *epilogue, const halconv_execution *options,
-                             const NamedTensor &masked_out_backprop, const NamedTensor &bias_backprop) {
+                             const halconv_epilogue *epilogue, halconv_data_format data_format,
+                             const halconv_execution *options, const NamedTensor &masked_out_backprop,
+                             const NamedTensor &bias_backprop) {
+  if (find_given_data_format(data_format) == nullptr) {
+    return errors::data_format_value("data_format", number_of(data_format));
+  }
   const bool has_activation = epilogue != nullptr && number_of(epilogue->activation) != HALCONV_NO_ACTIVATION;
   if (has_activation && output.tensor == nullptr) return errors::null_argument(output.name, "a tensor");
   const NamedTensor activated{output.name, has_activation ? output.tensor : nullptr};
-  HALCONV_RETURN_IF_ERROR(check_tensors(activated, out_backprop, masked_out_backprop, bias_backprop));
+  HALCONV_RETURN_IF_ERROR(check_tensors(activated, out_backprop, masked_out_backprop, bias_backprop, data_format));
   const halconv_dtype dtype = out_backprop.tensor->dtype;
   const halconv_device device = out_backprop.tensor->device;
-  Gradient gradient{activated.tensor, out_backprop.tensor, masked_out_backprop.tensor, bias_backprop.tensor, {}};
+  Gradient gradient{activated.tensor, out_backprop.tensor, masked_out_backprop.tensor, bias_backprop.tensor, {},
+                    data_format};
   HALCONV_RETURN_IF_ERROR(check_activation(epilogue, dtype, &gradient.bounds));
   Execution execution;
   HALCONV_RETURN_IF_ERROR(resolve_execution(options, &execution));
@@ -113,11 +134,11 @@ Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_b
     if (bias_backprop.tensor == nullptr || bias_backprop.tensor->shape[0] == 0) return ok_status();
     return fill_with_zeros(as_pixel(*bias_backprop.tensor), &context);
   }
-  const Conv2dProblem problem = pointwise_problem(*out_backprop.tensor);
+  const Conv2dProblem problem = pointwise_problem(*out_backprop.tensor, data_format);
   HALCONV_RETURN_IF_ERROR(check_representable(problem));
   const Kernel *kernel = nullptr;
   HALCONV_RETURN_IF_ERROR(
-      select_kernel({kEpilogueBackward, "", problem, {dtype, device, HALCONV_NHWC}}, execution, &kernel));
+      select_kernel({kEpilogueBackward, "", problem, {dtype, device, data_format}}, execution, &kernel));
   HALCONV_RETURN_IF_ERROR(enter_target(*kernel->target, device, &context));
   return run_kernel(*kernel, gradient, &context);
 }

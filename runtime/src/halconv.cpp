@@ -55,21 +55,21 @@ halconv_status halconv_fused_conv2d(const halconv_tensor *input, const halconv_t
     const NamedTensor x{"input", input}, w{"filter", filter}, y{"output", output};
     Conv2dProblem problem;
     HALCONV_RETURN_IF_ERROR(check_forward(x, w, y, attributes, &problem));
-    if (attributes->data_format != HALCONV_NHWC) return errors::nhwc_only("which fused kernels are for");
+    const halconv_data_format data_format = attributes->data_format;
     Epilogue checked;
-    HALCONV_RETURN_IF_ERROR(check_epilogue(epilogue, y, &checked));
-    return run_operation({halconv::kForwardFused, "", problem, HALCONV_NHWC, x, w, y, checked}, execution);
+    HALCONV_RETURN_IF_ERROR(check_epilogue(epilogue, y, data_format, &checked));
+    return run_operation({halconv::kForwardFused, "", problem, data_format, x, w, y, checked}, execution);
   });
 }
 
 halconv_status halconv_fused_conv2d_backprop_epilogue(const halconv_tensor *output, const halconv_tensor *out_backprop,
-                                                      const halconv_epilogue *epilogue,
+                                                      const halconv_epilogue *epilogue, halconv_data_format data_format,
                                                       const halconv_execution *execution,
                                                       halconv_tensor *masked_out_backprop,
                                                       halconv_tensor *bias_backprop) {
   return guarded([&] {
     return halconv::runtime::run_epilogue_gradient({"output", output}, {"out_backprop", out_backprop}, epilogue,
-                                                   execution, {"masked_out_backprop", masked_out_backprop},
+                                                   data_format, execution, {"masked_out_backprop", masked_out_backprop},
                                                    {"bias_backprop", bias_backprop});
   });
 }

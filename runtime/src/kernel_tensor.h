@@ -53,6 +53,11 @@ class KernelTensor {
     describe(extents, type);
     return allocate();
   }
+  /// Scratch for an image (c, x, y, n) in the data format.
+  Status allocate_image(const Extents<4> &extents, halide_type_t type, halconv_data_format data_format) {
+    describe_image(extents, type, data_format);
+    return allocate();
+  }
   Status fill_with_zeros();
   /// Scratch with the shape and elements of `source`. Memory that it already has is written again.
   Status copy(KernelTensor *source);
@@ -81,6 +86,29 @@ class KernelTensor {
   uint8_t *host_ = nullptr;  ///< the caller's memory, if the tensor is on the host
   halide_buffer_t buffer_{};
   std::array<halide_dimension_t, kMaxDimensions> dimensions_{};
+};
+
+/// A tensor's memory as another shape of its elements, of more than there are where strides are 0; kernels' argument.
+class StridedView {
+ public:
+  StridedView() = default;
+  StridedView(const StridedView &) = delete;
+  StridedView &operator=(const StridedView &) = delete;
+
+  template <size_t rank>
+  halide_buffer_t *open(KernelTensor *tensor, const Extents<rank> &extents, const Extents<rank> &strides) {
+    for (size_t i = 0; i < rank; ++i) {
+      dimensions_[i] = {0, static_cast<int32_t>(extents[i]), static_cast<int32_t>(strides[i])};
+    }
+    view_ = *tensor->buffer();
+    view_.dimensions = static_cast<int32_t>(rank);
+    view_.dim = dimensions_.data();
+    return &view_;
+  }
+
+ private:
+  std::array<halide_dimension_t, kMaxDimensions> dimensions_{};
+  halide_buffer_t view_{};
 };
 
 /// Part of a tensor along its dimensions: element (i0, i1, ...) is the tensor's at `offset + sum of stride * i`.

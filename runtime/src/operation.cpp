@@ -2,6 +2,7 @@
 
 #include "convolution.h"
 #include "gpu_driver.h"
+#include "halconv/data_format.h"
 #include "target_support.h"
 
 namespace halconv::runtime {
@@ -41,14 +42,14 @@ Status operation_name(int32_t operation, std::string_view *name) {
   return errors::operation(operation);
 }
 
-Conv2dProblem pointwise_problem(const halconv_tensor &output) {
-  const int64_t *const shape = output.shape;
+Conv2dProblem pointwise_problem(const halconv_tensor &output, halconv_data_format data_format) {
+  const DataFormatInfo &format = *find_data_format(data_format);
   Conv2dProblem problem;
-  problem.batch = shape[0];
-  problem.in_height = problem.out_height = shape[1];
-  problem.in_width = problem.out_width = shape[2];
+  problem.batch = output.shape[0];
+  problem.in_height = problem.out_height = output.shape[format.height];
+  problem.in_width = problem.out_width = output.shape[format.width];
   problem.in_channels = 1;
-  problem.out_channels = shape[3];
+  problem.out_channels = output.shape[format.channels];
   problem.filter_height = problem.filter_width = 1;
   return problem;
 }
@@ -90,7 +91,7 @@ Status run_operation(const Operation &operation, const halconv_execution *option
     if (operation.name != kForwardFused) return fill_with_zeros(result, &context);
     // Sums without terms are as those of zeros, which the epilogue goes on with.
     first = second = nullptr;
-    problem = pointwise_problem(result);
+    problem = pointwise_problem(result, operation.data_format);
   }
   HALCONV_RETURN_IF_ERROR(check_representable(problem));
   const Kernel *kernel = nullptr;

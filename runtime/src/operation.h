@@ -32,11 +32,12 @@ Status run_operation(const Operation &operation, const halconv_execution *option
 
 /// The gradient through halconv_fused_conv2d's epilogue; arguments are the C ABI's.
 Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_backprop,
-                             const halconv_epilogue *epilogue, const halconv_execution *options,
-                             const NamedTensor &masked_out_backprop, const NamedTensor &bias_backprop);
+                             const halconv_epilogue *epilogue, halconv_data_format data_format,
+                             const halconv_execution *options, const NamedTensor &masked_out_backprop,
+                             const NamedTensor &bias_backprop);
 
-/// A convolution into a tensor of that shape: one product a sum.
-Conv2dProblem pointwise_problem(const halconv_tensor &output);
+/// A convolution into an image of that shape: one product a sum.
+Conv2dProblem pointwise_problem(const halconv_tensor &output, halconv_data_format data_format);
 
 /// Gives the context what calls to `target`'s kernels on tensors of `device` need.
 Status enter_target(const TargetInfo &target, halconv_device device, CallContext *context);

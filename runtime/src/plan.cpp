@@ -103,7 +103,7 @@ Status run_plan(halconv_plan *plan, const halconv_tensor *first, const halconv_t
   HALCONV_RETURN_IF_ERROR(check_operand(z, names.result_shape, plan->format));
   HALCONV_RETURN_IF_ERROR(check_placement(x, y, z));
   Epilogue checked;
-  HALCONV_RETURN_IF_ERROR(check_epilogue(epilogue, z, &checked));
+  HALCONV_RETURN_IF_ERROR(check_epilogue(epilogue, z, plan->format.data_format, &checked));
   return plan->convolution.run(
       {first, second, result, is_prepared ? &plan->packed_filter : nullptr, checked, &plan->zeros}, &plan->context);
 }

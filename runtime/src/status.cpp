@@ -262,10 +262,6 @@ Status plan_without_epilogue(const std::string &kernel) {
                       kernel.c_str());
 }
 
-Status nhwc_only(const char *reason) {
-  return error_status(HALCONV_UNIMPLEMENTED, "data_format is NCHW, expected NHWC, %s", reason);
-}
-
 }  // namespace errors
 
 }  // namespace halconv::runtime

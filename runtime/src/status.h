@@ -76,7 +76,6 @@ Status index(const char *argument, int32_t value, int32_t count);
 Status plan_has_no_packed_filter(const std::string &kernel);
 Status plan_needs_filter();
 Status plan_without_epilogue(const std::string &kernel);
-Status nhwc_only(const char *reason);
 Status plan_dtype(const char *argument, int value, int expected);
 Status plan_device(const char *argument, int value, int expected);
 

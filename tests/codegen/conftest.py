@@ -52,5 +52,8 @@ def pytest_generate_tests(metafunc):
     parametrize("dot_product_kernel", {"avx512_bf16": ".s"}, lambda file: file.operation != "conv2d_backward_filter")
     parametrize("fused_cpu_kernel", cpu, lambda file: (file.operation, file.algorithm, file.dtype) ==
                 ("conv2d_forward_fused", None, "f32") and file.fills_tiles)
+    # Sums of NCHW pass through the block that brings them into the planes' order.
+    parametrize("nhwc_fused_cpu_kernel", cpu, lambda file: (file.operation, file.algorithm, file.dtype, file.data_format) ==
+                ("conv2d_forward_fused", None, "f32", "nhwc") and file.fills_tiles)
     parametrize("cuda_kernel", cuda, lambda file: True)
     parametrize("whole_tile_cuda_kernel", cuda, lambda file: file.fills_tiles and not file.is_depthwise)

@@ -18,9 +18,9 @@ def is_load(instruction):
             and "(" in operands and not operands.endswith(")"))
 
 
-def test_sums_are_clamped_in_registers(fused_cpu_kernel):
+def test_sums_are_clamped_in_registers(nhwc_fused_cpu_kernel):
     """A pass of its own would load a sum and a residual for each vector; the bias, one vector for all pixels, stays."""
-    bodies = [body for function in assembly.parse(fused_cpu_kernel.path) for body in loops.bodies(function)]
+    bodies = [body for function in assembly.parse(nhwc_fused_cpu_kernel.path) for body in loops.bodies(function)]
     clamping = [body for body in bodies if any(map(is_clamp, body))]
     assert clamping
     for body in clamping:

@@ -106,7 +106,7 @@ typedef struct halconv_conv2d_attributes {
   /// {8, {0, 0, top, bottom, left, right, 0, 0}}, in HALCONV_NCHW {8, {0, 0, 0, 0, top, bottom, left, right}}, >= 0,
   /// for HALCONV_EXPLICIT; {0} for the others.
   halconv_int_list explicit_paddings;
-  /// Of input and output, whose shapes below are given as HALCONV_NHWC has them; halconv_fused_* take it alone.
+  /// Of input and output, whose shapes below are given as HALCONV_NHWC has them.
   halconv_data_format data_format;
 } halconv_conv2d_attributes;
 
@@ -210,11 +210,13 @@ HALCONV_API halconv_status halconv_fused_conv2d(const halconv_tensor *input, con
 /// halconv_conv2d_backprop_input and halconv_conv2d_backprop_filter take for `out_backprop`: that is why it is a tensor
 /// of its own. bias_backprop[k] is its sum over all other dimensions, TensorFlow's BiasAddGrad, the same on any number
 /// of threads; NULL if it is not wanted. Of `epilogue` only activation, lower and upper count. Shapes: output,
-/// out_backprop and masked_out_backprop [n, p, q, k], bias_backprop [k]; results overlap nothing. Not for int32.
+/// out_backprop and masked_out_backprop [n, p, q, k], in the data format, bias_backprop [k]; results overlap nothing.
+/// Not for int32.
 /// Source: tensorflow/core/kernels/relu_op_functor.h and bias_op.cc.
 HALCONV_API halconv_status halconv_fused_conv2d_backprop_epilogue(
     const halconv_tensor *output, const halconv_tensor *out_backprop, const halconv_epilogue *epilogue,
-    const halconv_execution *execution, halconv_tensor *masked_out_backprop, halconv_tensor *bias_backprop);
+    halconv_data_format data_format, const halconv_execution *execution, halconv_tensor *masked_out_backprop,
+    halconv_tensor *bias_backprop);
 
 /// The gradient of halconv_conv2d with respect to its input; `input_backprop`'s shape is the forward input's.
 HALCONV_API halconv_status halconv_conv2d_backprop_input(const halconv_tensor *filter,

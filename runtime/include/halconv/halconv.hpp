@@ -335,13 +335,15 @@ inline Status fused_depthwise_conv2d(const ConstTensorView &input, const ConstTe
 inline Status fused_conv2d_backprop_epilogue(const ConstTensorView &output, const ConstTensorView &out_backprop,
                                              const Epilogue &epilogue, const TensorView &masked_out_backprop,
                                              const std::optional<TensorView> &bias_backprop,
-                                             const Execution &execution = {}) {
+                                             const Execution &execution = {},
+                                             DataFormat data_format = DataFormat::kNhwc) {
   const halconv_tensor c_output = detail::to_c(output), c_out_backprop = detail::to_c(out_backprop);
   const detail::CEpilogue c_epilogue(epilogue);
   const halconv_execution c_execution = detail::to_c(execution);
   halconv_tensor c_masked = detail::to_c(masked_out_backprop);
   halconv_tensor c_bias = detail::channels_to_c(bias_backprop.value_or(TensorView{}));
-  return halconv_fused_conv2d_backprop_epilogue(&c_output, &c_out_backprop, c_epilogue.get(), &c_execution, &c_masked,
+  return halconv_fused_conv2d_backprop_epilogue(&c_output, &c_out_backprop, c_epilogue.get(),
+                                                static_cast<halconv_data_format>(data_format), &c_execution, &c_masked,
                                                 bias_backprop ? &c_bias : nullptr);
 }
 

@@ -8,8 +8,8 @@
 ///
 /// where the swaps keep each group of channels by itself.
 ///
-/// All functions take host tensors; input x [n, h, w, c], filter w [r, s, c, k], out_backprop d_out [n, p, q, k].
-/// Another data format than NHWC is an error.
+/// All functions take host tensors; input x [n, h, w, c], filter w [r, s, c, k], out_backprop d_out [n, p, q, k],
+/// images in the attributes' data format, in NCHW with nchw_to_hwio for nhwc_to_hwio.
 #ifndef HALCONV_RELATIONS_HPP_
 #define HALCONV_RELATIONS_HPP_
 

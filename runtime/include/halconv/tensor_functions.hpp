@@ -1,4 +1,5 @@
 /// Functions on host tensors that move elements and compute nothing: what turns gradients of conv2d into conv2d again.
+/// Images [n, h, w, c] lie in the data format given, NCHW ones as [n, c, h, w]; filters are HWIO.
 #ifndef HALCONV_TENSOR_FUNCTIONS_HPP_
 #define HALCONV_TENSOR_FUNCTIONS_HPP_
 
@@ -37,23 +38,27 @@ HostTensor swap_in_out(const HostTensor &filter, int64_t groups = 1);
 
 /// [n, h, w, c] as [c / groups, h, w, groups * n], each group by itself: a sum over channels becomes one over the
 /// batch.
-HostTensor swap_n_c(const HostTensor &tensor, int64_t groups = 1);
+HostTensor swap_n_c(const HostTensor &tensor, int64_t groups = 1, DataFormat data_format = DataFormat::kNhwc);
 
 /// [n, h, w, c] as a filter [h, w, n, c]: each pixel becomes a tap.
 HostTensor nhwc_to_hwio(const HostTensor &tensor);
+/// [n, c, h, w] likewise.
+HostTensor nchw_to_hwio(const HostTensor &tensor);
 
 /// [n, h, w, c] with factors - 1 zeros between neighbouring rows and columns.
-Result<HostTensor> dilate(const HostTensor &tensor, const Pair &factors);
+Result<HostTensor> dilate(const HostTensor &tensor, const Pair &factors, DataFormat data_format = DataFormat::kNhwc);
 
 /// [n, h, w, c] with zeros around it; a negative padding takes away as much.
-Result<HostTensor> pad_or_crop(const HostTensor &tensor, const Paddings &paddings);
+Result<HostTensor> pad_or_crop(const HostTensor &tensor, const Paddings &paddings,
+                               DataFormat data_format = DataFormat::kNhwc);
 
 /// Pads the dilated gradient of an output such that a VALID correlation with the turned filter gives the gradient of
 /// every input pixel. Without padding of the forward convolution that is the "full" padding, by the filter's reach less
 /// one on each side; the forward padding shortens it, to a crop where it exceeds that; input rows and columns that no
 /// output saw lengthen it at the end. The other arguments are the forward convolution's; sizes are {height, width}.
 Result<HostTensor> pad_to_full(const HostTensor &dilated_out_backprop, const Pair &input_size, const Pair &filter_size,
-                               const Pair &dilations, const Paddings &paddings);
+                               const Pair &dilations, const Paddings &paddings,
+                               DataFormat data_format = DataFormat::kNhwc);
 
 }  // namespace halconv
 
