@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "Halide.h"
+#include "float16_bits.h"
 #include "halconv/backward_input_phase.h"
 
 namespace halconv::generators {
@@ -42,6 +43,19 @@ inline Halide::Expr rounded(Halide::Type type, const Halide::Expr &value) {
   if (type != Halide::Float(16)) return converted;
   const Halide::Expr nan = Halide::reinterpret(type, Halide::Internal::make_const(Halide::UInt(16), 0x7e00));
   return Halide::select(is_nan_by_bits(value), nan, converted);
+}
+
+/// `value` as kernels of the target store an element of type `element`, rounded once.
+inline Halide::Expr stored(const Halide::Target &target, Halide::Type element, const Halide::Expr &value) {
+  return stored_type(target, element) == element ? rounded(element, value) : bits_of_f32(element, value);
+}
+
+/// The elements, of type `element`, that a tensor holds: itself, or what its bits are.
+inline Halide::Func elements(Halide::Func tensor, Halide::Type element) {
+  if (tensor.type() == element) return tensor;
+  Halide::Func elements(tensor.name() + "_elements");
+  elements(Halide::_) = f32_of_bits(element, tensor(Halide::_));
+  return elements;
 }
 
 /// The variables of every algorithm here; schedules find the loops by them.

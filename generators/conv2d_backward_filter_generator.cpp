@@ -11,22 +11,22 @@ class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
   Output<Halide::Buffer<void, 5>> d_filter{"d_filter"};
 
   void configure() {
-    src.set_type(element_type());
-    d_dst.set_type(element_type());
-    d_filter.set_type(element_type());
+    src.set_type(stored_type());
+    d_dst.set_type(stored_type());
+    d_filter.set_type(stored_type());
     configure_geometry();
   }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     const Halide::Func src_padded =
-        zero_padded(src, copy_type(element_type()), src.dim(1).extent(), src.dim(2).extent(), geometry().pad_left,
-                    geometry().pad_top, src.dim(0).extent());
-    const Halide::Func d_dst_padded = zero_padded(d_dst, copy_type(element_type()), d_dst.dim(1).extent(),
+        zero_padded(elements(src), copy_type(element_type()), src.dim(1).extent(), src.dim(2).extent(),
+                    geometry().pad_left, geometry().pad_top, src.dim(0).extent());
+    const Halide::Func d_dst_padded = zero_padded(elements(d_dst), copy_type(element_type()), d_dst.dim(1).extent(),
                                                   d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
     const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
-    d_filter(k, c, s, r, g) = rounded(d_filter.type(), gradient_.sum(k, c, s, r, g));
+    d_filter(k, c, s, r, g) = stored(gradient_.sum(k, c, s, r, g));
   }
 
   void schedule() {

@@ -14,8 +14,8 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void configure() {
     filter.set_type(operand_type());
-    d_dst.set_type(element_type());
-    d_src.set_type(element_type());
+    d_dst.set_type(stored_type());
+    d_src.set_type(stored_type());
     if (problem()) return;
     offset_height_ = add_input<int32_t>("offset_height");
     offset_width_ = add_input<int32_t>("offset_width");
@@ -26,7 +26,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   void generate() {
     block_ = filter_block("conv2d_backward_input", &Conv2dProblem::in_channels);
     unblocked_filter_ = plain_filter(filter, block_);
-    d_dst_padded_ = zero_padded(d_dst, operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0,
+    d_dst_padded_ = zero_padded(elements(d_dst), operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0,
                                 overhang(d_dst.dim(0).extent()));
     if (!problem()) {
       generate_one_phase();
@@ -72,7 +72,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void define_whole(const Convolution &convolution) {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    d_src(c, x, y, n, g) = rounded(d_src.type(), element(convolution.sum, block_, c, x, y, n, g));
+    d_src(c, x, y, n, g) = stored(element(convolution.sum, block_, c, x, y, n, g));
     parts_ = {{schedules::kPureDefinition, x, y, convolution, unblocked_filter_}};
   }
 
@@ -80,8 +80,8 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     const Halide::RDom taps(0, reduced_channels(d_dst.dim(0).extent()), 0, filter.dim(2).extent(), 0,
                             filter.dim(3).extent(), "taps");
     const Halide::Func padded =
-        zero_padded(d_dst, operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), -Halide::Expr(*offset_width_),
-                    -Halide::Expr(*offset_height_), overhang(d_dst.dim(0).extent()));
+        zero_padded(elements(d_dst), operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(),
+                    -Halide::Expr(*offset_width_), -Halide::Expr(*offset_height_), overhang(d_dst.dim(0).extent()));
     define_whole(backward_input(padded, unblocked_filter_, taps, {0, 0, 1, 1, *advance_width_, *advance_height_}));
   }
 
@@ -100,7 +100,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     const int stride_width = static_cast<int>(problem()->stride_width);
     const int stride_height = static_cast<int>(problem()->stride_height);
-    d_src(c, x, y, n, g) = Halide::undef(element_type());
+    d_src(c, x, y, n, g) = Halide::undef(d_src.type());
     for (const BackwardInputPhase &rows : row_phases()) {
       for (const BackwardInputPhase &columns : column_phases()) {
         const int update = static_cast<int>(parts_.size());
@@ -109,7 +109,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
         const Convolution convolution = phase(columns, rows, name);
         d_src(c, static_cast<int>(columns.first_row) + stride_width * pixel.x,
               static_cast<int>(rows.first_row) + stride_height * pixel.y, n, g) =
-            rounded(d_src.type(), element(convolution.sum, block_, c, pixel.x, pixel.y, n, g));
+            stored(element(convolution.sum, block_, c, pixel.x, pixel.y, n, g));
         parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
       }
     }

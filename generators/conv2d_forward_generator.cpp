@@ -13,10 +13,10 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
   Halide::GeneratorOutput<Halide::Buffer<void, 5>> dst{"dst"};
 
   void configure() {
-    src.set_type(this->element_type());
+    src.set_type(this->stored_type());
     filter.set_type(this->operand_type());
     epilogue.configure(this->get_target(), this->element_type());
-    dst.set_type(this->element_type());
+    dst.set_type(this->stored_type());
     this->configure_geometry();
   }
 
@@ -29,14 +29,14 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
                         this->problem()->group().in_channels % this->channels_per_product() == 0;
     const Halide::Func padded =
         inside ? shifted(src, this->geometry().pad_left, this->geometry().pad_top)
-               : zero_padded(src, this->operand_type(), src.dim(1).extent(), src.dim(2).extent(),
+               : zero_padded(this->elements(src), this->operand_type(), src.dim(1).extent(), src.dim(2).extent(),
                              this->geometry().pad_left, this->geometry().pad_top, this->overhang(src.dim(0).extent()));
     const Halide::RDom taps(0, this->reduced_channels(src.dim(0).extent()), 0, filter.dim(2).extent(), 0,
                             filter.dim(3).extent(), "taps");
     unblocked_filter_ = this->plain_filter(filter, block_);
     convolution_ = forward(padded, unblocked_filter_, taps, this->geometry());
     convolution_.inside = inside;
-    dst(k, x, y, n, g) = rounded(dst.type(), epilogue(element(convolution_.sum, block_, k, x, y, n, g), k, x, y, n, g));
+    dst(k, x, y, n, g) = this->stored(epilogue(element(convolution_.sum, block_, k, x, y, n, g), k, x, y, n, g));
   }
 
   void schedule() {

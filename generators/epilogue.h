@@ -65,11 +65,12 @@ class FusedEpilogue {
   Halide::GeneratorInput<Halide::Buffer<void, 5>> residual{"residual"};  ///< (k, x, y, n, g)
   Halide::GeneratorInput<Halide::Expr> lower{"lower"}, upper{"upper"};
 
-  /// `element` is the tensors' type; call from configure().
+  /// `element` is the type of the tensors' elements; call from configure().
   void configure(const Halide::Target &target, Halide::Type element) {
     target_ = target;
-    bias.set_type(element);
-    residual.set_type(element);
+    element_ = element;
+    bias.set_type(stored_type(target, element));
+    residual.set_type(stored_type(target, element));
     lower.set_type(copy_type(element));
     upper.set_type(copy_type(element));
   }
@@ -77,11 +78,13 @@ class FusedEpilogue {
   /// The epilogue of channel k of a pixel.
   Halide::Expr operator()(const Halide::Expr &sum, const Halide::Expr &k, const Halide::Expr &x, const Halide::Expr &y,
                           const Halide::Expr &n, const Halide::Expr &g) const {
-    return fused_epilogue(target_, bias.type(), sum, bias(k, g), residual(k, x, y, n, g), lower, upper);
+    return fused_epilogue(target_, element_, sum, elements(bias, element_)(k, g),
+                          elements(residual, element_)(k, x, y, n, g), lower, upper);
   }
 
  private:
   Halide::Target target_;
+  Halide::Type element_;
 };
 
 }  // namespace halconv::generators

@@ -15,27 +15,26 @@ class EpilogueBackward : public KernelGenerator<EpilogueBackward> {
   Output<Halide::Buffer<void, 1>> d_bias{"d_bias"};
 
   void configure() {
-    const Halide::Type element = element_type();
-    dst.set_type(element);
-    d_dst.set_type(element);
-    lower.set_type(copy_type(element));
-    last.set_type(copy_type(element));
-    d_sum.set_type(element);
-    d_bias.set_type(element);
+    dst.set_type(stored_type());
+    d_dst.set_type(stored_type());
+    lower.set_type(copy_type(element_type()));
+    last.set_type(copy_type(element_type()));
+    d_sum.set_type(stored_type());
+    d_bias.set_type(stored_type());
   }
 
   void generate() {
     const Halide::Var k("k"), pixel("pixel"), n("n");
-    const Halide::Type wide = copy_type(d_dst.type());
+    const Halide::Type wide = copy_type(element_type());
     Halide::Func masked("masked");
-    masked(k, pixel, n) =
-        Halide::select(passes_gradient(get_target(), Halide::cast(wide, dst(k, pixel, n)), lower, last),
-                       d_dst(k, pixel, n), Halide::cast(d_dst.type(), 0));
+    const Halide::Expr result = Halide::cast(wide, elements(dst)(k, pixel, n));
+    masked(k, pixel, n) = Halide::select(passes_gradient(get_target(), result, lower, last), d_dst(k, pixel, n),
+                                         Halide::cast(d_dst.type(), 0));
     gradient_.pixels = Halide::RDom(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), "pixels");
-    gradient_.sum(k) = zero(d_dst.type());
-    gradient_.sum(k) += Halide::cast(wide, masked(k, gradient_.pixels.x, gradient_.pixels.y));
+    gradient_.sum(k) = zero(element_type());
+    gradient_.sum(k) += Halide::cast(wide, elements(masked)(k, gradient_.pixels.x, gradient_.pixels.y));
     d_sum(k, pixel, n) = masked(k, pixel, n);
-    d_bias(k) = rounded(d_bias.type(), gradient_.sum(k));
+    d_bias(k) = stored(gradient_.sum(k));
   }
 
   void schedule() {

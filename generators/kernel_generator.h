@@ -49,6 +49,13 @@ class KernelGenerator : public Halide::Generator<Derived> {
   /// Of the tensors' elements. Throws Halide::CompileError for an unknown dtype.
   Halide::Type element_type() const { return generators::element_type(dtype_.value()); }
 
+  /// Of the tensors in memory.
+  Halide::Type stored_type() const { return generators::stored_type(this->get_target(), element_type()); }
+  Halide::Func elements(Halide::Func tensor) const { return generators::elements(tensor, element_type()); }
+  Halide::Expr stored(const Halide::Expr &value) const {
+    return generators::stored(this->get_target(), element_type(), value);
+  }
+
   /// Of the images. Throws Halide::CompileError for an unknown one.
   halconv_data_format data_format() const {
     const DataFormatInfo *const format = find_data_format(data_format_.value());

@@ -14,7 +14,7 @@ class ReorderFilter : public Halide::Generator<Derived> {
   Halide::GeneratorOutput<Halide::Buffer<void, 6>> packed{"packed"};
 
   void configure() {
-    filter.set_type(element_type(dtype));
+    filter.set_type(stored_type(this->get_target(), element_type(dtype)));
     packed.set_type(together() > 1 ? element_type(dtype) : copy_type(element_type(dtype)));
   }
 
@@ -24,8 +24,9 @@ class ReorderFilter : public Halide::Generator<Derived> {
     Halide::Region inside(2);
     inside[result] = {0, filter.dim(result).extent()};
     if (together() > 1) inside[summed] = {0, filter.dim(summed).extent()};
+    const Halide::Func hwio = elements(filter, element_type(dtype));
     const Halide::Func extended =
-        Halide::BoundaryConditions::constant_exterior(filter, Halide::cast(filter.type(), 0), inside);
+        Halide::BoundaryConditions::constant_exterior(hwio, Halide::cast(hwio.type(), 0), inside);
     std::vector<Halide::Expr> channels(2);
     channels[result] = block * (packed.dim(0).extent() / together()) + o / together();
     channels[summed] = i * together() + o % together();

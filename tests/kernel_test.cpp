@@ -58,6 +58,7 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
   }
 
   halconv_dtype dtype() const { return find_dtype(kernel_.dtype)->value; }
+  bool is_cpu() const { return find_target(kernel_.target)->kind == TargetKind::kCpu; }
 
   halconv_execution execution(int32_t threads = 0) const {
     halconv_execution execution{};
@@ -101,6 +102,7 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
 TEST_P(KernelTest, IsExactOnIntegersBetweenProtectedPages) {
   for (const Conv2dProblem &problem : problems_) {
     for (Guard guard : {Guard::kAfter, Guard::kBefore, Guard::kMisaligned}) {
+      if (guard != Guard::kAfter && !is_cpu()) break;  // a GPU's kernel sees a copy
       const Convolution convolution = this->convolution(problem, Fill::kExactIntegers, guard);
       SCOPED_TRACE(convolution.repro(GetParam()));
       EXPECT_TRUE(is_right(convolution, run(convolution)));
@@ -134,13 +136,45 @@ TEST_P(KernelTest, IsExactWithEveryEpilogue) {
 }
 
 TEST_P(KernelTest, LetsNaNThrough) {
-  // On a GPU nothing but a clamp could lose it.
-  const bool may_lose_nan = kernel_.operation == kForwardFused || find_target(kernel_.target)->kind == TargetKind::kCpu;
+  // On a GPU nothing but a clamp or a conversion could lose it.
+  const bool may_lose_nan = kernel_.operation == kForwardFused || find_dtype(kernel_.dtype)->bytes == 2 || is_cpu();
   if (!may_lose_nan || dtype() == HALCONV_INT32) return;
   for (const Conv2dProblem &problem : problems_) {
     const Convolution convolution = this->convolution(problem, Fill::kNaN);
     SCOPED_TRACE(convolution.repro(GetParam()));
     EXPECT_TRUE(convolution.is_nan(run(convolution)));
+  }
+}
+
+/// Every number of 16 bits through a filter of one tap, which leaves it, rounds every product, makes the least ones
+/// subnormal or zero, or the largest infinite.
+TEST_P(KernelTest, ConvertsEveryNumberOf16Bits) {
+  if (find_dtype(kernel_.dtype)->bytes != 2 || kernel_.operation != kForward || kernel_.problem) return;
+  const Conv2dProblem problem =
+      parse_problem(kernel_.algorithm == kDepthwise ? "g64mb1ic64oc64ih32kh1" : "mb1ic1oc1ih256kh1");
+  GuardedTensor input(input_shape(problem), Guard::kAfter, dtype());
+  auto *const numbers = reinterpret_cast<uint16_t *>(input.bytes().data());
+  for (size_t i = 0; i < input.size(); ++i) numbers[i] = static_cast<uint16_t>(i);
+  const Plan plan = this->plan(problem, execution());
+  ASSERT_TRUE(plan);
+  for (double factor : {1.0, 1 + std::ldexp(1, 1 - format_of(dtype()).digits), 0x1p-10, 0x1p10}) {
+    GuardedTensor filter(filter_shape(problem), Guard::kAfter, dtype());
+    for (size_t i = 0; i < filter.size(); ++i) filter.set(i, factor);
+    GuardedTensor output(output_shape(problem), Guard::kAfter, dtype());
+    fill_nan(&output);
+    const halconv_tensor a = input.view(), b = filter.view();
+    halconv_tensor result = output.view();
+    ASSERT_TRUE(ok(halconv_plan_run(plan.get(), &a, &b, &result)));
+    size_t wrong = 0;
+    for (size_t i = 0; i < output.size(); ++i) {
+      const double product = input.at(i) * factor, value = output.at(i);
+      if (std::isnan(product) ? std::isnan(value) : value == rounded(dtype(), product)) continue;
+      // Dot products of bf16, and f32 on some devices, have no subnormal numbers.
+      const double smallest = std::min(std::abs(input.at(i)), std::abs(product));
+      if (value == 0 && smallest < std::numeric_limits<float>::min()) continue;
+      if (wrong++ < 5) ADD_FAILURE() << input.at(i) << " (" << numbers[i] << ") times " << factor << " is " << value;
+    }
+    EXPECT_EQ(wrong, 0U);
   }
 }
 
@@ -150,6 +184,7 @@ TEST_P(KernelTest, GivesTheSameBitsOnAnyNumberOfThreads) {
     SCOPED_TRACE(convolution.repro(GetParam()));
     std::vector<GuardedTensor> results;
     for (int32_t threads : {1, 2, 7}) {
+      if (threads > 2 && !is_cpu()) break;  // a GPU's own threads are what could differ from run to run
       const Plan plan = this->plan(problem, execution(threads));
       ASSERT_TRUE(plan);
       results.push_back(convolution.make_result());
@@ -207,7 +242,7 @@ TEST_P(KernelTest, AllocatesNothingFromTheSecondRunOn) {
       ASSERT_TRUE(ok(convolution.run(plan.get(), &result)));
       EXPECT_EQ(scratch.requests(), requests);
       // A GPU's driver allocates on the host as it likes.
-      if (find_target(kernel_.target)->kind == TargetKind::kCpu) {
+      if (is_cpu()) {
         EXPECT_EQ(allocation_count(), allocations);
       }
     }
@@ -217,9 +252,9 @@ TEST_P(KernelTest, AllocatesNothingFromTheSecondRunOn) {
 
 /// A kernel of NCHW images brings parts of them into the order that it computes in, never a whole one.
 TEST_P(KernelTest, StagesPartsOfPlanes) {
-  const bool is_cpu = find_target(kernel_.target)->kind == TargetKind::kCpu;  // the others' scratch is not to be seen
-  const bool is_scheduled = kernel_.algorithm != kAutodiff;                   // what is derived is stored whole
-  if (kernel_.data_format != HALCONV_NCHW || kernel_.problem || !is_cpu || !is_scheduled) return;
+  const bool is_scheduled = kernel_.algorithm != kAutodiff;  // what is derived is stored whole
+  // A GPU's scratch is not to be seen.
+  if (kernel_.data_format != HALCONV_NCHW || kernel_.problem || !is_cpu() || !is_scheduled) return;
   const Conv2dProblem problem =
       parse_problem(kernel_.algorithm == kDepthwise ? "g16mb1ic16oc16ih256kh3ph1" : "mb1ic16oc16ih256kh1");
   const Convolution convolution = this->convolution(problem, Fill::kExactIntegers);

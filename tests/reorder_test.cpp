@@ -88,10 +88,11 @@ void ReorderTest::check(const Shape &shape, int64_t groups, int block) const {
                                      {0, extent(columns), tap},
                                      {0, extent(rows), extent(columns) * tap},
                                      {0, extent(groups), extent(out_channels)}};
-  Halide::Runtime::Buffer<void, 5> source(runtime::halide_type(dtype()), filter.bytes().data(), 5, hwio);
-  Halide::Runtime::Buffer<void, 6> destination(runtime::halide_type(packed_dtype()), packed.bytes().data(),
-                                               extent(block * together()), extent(products), extent(columns),
-                                               extent(rows), extent(blocks), extent(groups));
+  Halide::Runtime::Buffer<void, 5> source(runtime::stored_type(*kernel_->target, dtype()), filter.bytes().data(), 5,
+                                          hwio);
+  Halide::Runtime::Buffer<void, 6> destination(runtime::stored_type(*kernel_->target, packed_dtype()),
+                                               packed.bytes().data(), extent(block * together()), extent(products),
+                                               extent(columns), extent(rows), extent(blocks), extent(groups));
   source.set_host_dirty();
   ASSERT_EQ(run(source, destination), 0);
   ASSERT_EQ(destination.copy_to_host(), 0);

@@ -131,7 +131,7 @@ Status Convolution::prepare(CallContext *context) {
   reorder_kernel_ = find_kernel(reorder_kernel_name(*kernel_));
   const auto [blocked, other, columns, rows] = filter_extents(*kernel_, problem_);
   KernelTensor filter(context, *kernel_->target), input(context, *kernel_->target), output(context, *kernel_->target);
-  const halide_type_t type = halide_type(dtype());
+  const halide_type_t type = stored_type(*kernel_->target, dtype());
   packed_type_ = argument_type(*kernel_, "filter");
   filter.describe(Extents<6>{blocked, other, columns, rows, 1, problem_.groups}, packed_type_);
   input.describe_image(input_extents(problem_), type, kernel_->name.data_format);
@@ -185,8 +185,8 @@ Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *oper
 }
 
 Status Convolution::make_zero_input(KernelTensor *input) const {
-  HALCONV_RETURN_IF_ERROR(
-      input->allocate_image(input_extents(problem_), halide_type(dtype()), kernel_->name.data_format));
+  HALCONV_RETURN_IF_ERROR(input->allocate_image(input_extents(problem_), stored_type(*kernel_->target, dtype()),
+                                                kernel_->name.data_format));
   input->split_groups(problem_.groups);
   return input->fill_with_zeros();
 }

@@ -93,13 +93,14 @@ halide_type_t bound_type(halconv_dtype dtype) {
 
 Status make_epilogue_zeros(const Conv2dProblem &problem, halconv_dtype dtype, KernelTensor *zeros) {
   const Extents<1> extents = {std::max(problem.out_channels, problem.out_width)};
-  HALCONV_RETURN_IF_ERROR(zeros->allocate(extents, halide_type(dtype)));
+  HALCONV_RETURN_IF_ERROR(zeros->allocate(extents, stored_type(zeros->target(), dtype)));
   return zeros->fill_with_zeros();
 }
 
 void EpilogueArguments::describe(const Conv2dProblem &problem, halconv_dtype dtype, halconv_data_format data_format) {
-  bias_.describe(channel_extents(problem), halide_type(dtype));
-  residual_.describe_image(output_extents(problem), halide_type(dtype), data_format);
+  const halide_type_t type = stored_type(bias_.target(), dtype);
+  bias_.describe(channel_extents(problem), type);
+  residual_.describe_image(output_extents(problem), type, data_format);
   residual_.split_groups(problem.groups);
   bias_argument_ = bias_.buffer();
   residual_argument_ = residual_.buffer();
@@ -115,7 +116,7 @@ Status EpilogueArguments::bind(const Epilogue &epilogue, const Conv2dProblem &pr
     bias_argument_ = zero_bias_.open(zeros, channels, Extents<2>{1, channels[0]});
   } else {
     HALCONV_RETURN_IF_ERROR(bias_.bind_input(as_pixel(*epilogue.bias)));
-    bias_.describe(channels, halide_type(dtype));
+    bias_.describe(channels, stored_type(bias_.target(), dtype));
     bias_argument_ = bias_.buffer();
   }
   if (epilogue.residual == nullptr) {

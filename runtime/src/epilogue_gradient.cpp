@@ -78,7 +78,7 @@ Status run_kernel(const Kernel &kernel, const Gradient &gradient, CallContext *c
   KernelTensor output(context, *kernel.target), out_backprop(context, *kernel.target);
   KernelTensor masked(context, *kernel.target), bias_backprop(context, *kernel.target);
   StridedView output_pixels, out_backprop_pixels, masked_pixels;
-  const halide_type_t type = halide_type(gradient.out_backprop->dtype);
+  const halide_type_t type = stored_type(*kernel.target, gradient.out_backprop->dtype);
   const Pixels pixels(*gradient.out_backprop, gradient.data_format);
   KernelCall call(context);
   if (gradient.output != nullptr) {

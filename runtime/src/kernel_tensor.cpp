@@ -26,6 +26,11 @@ halide_type_t halide_type(halconv_dtype dtype) {
   return {halide_type_float, bits, 1};
 }
 
+halide_type_t stored_type(const TargetInfo &target, halconv_dtype dtype) {
+  const halide_type_t type = halide_type(dtype);
+  return takes_bits(target.kind, find_dtype(dtype)->name) ? halide_type_t{halide_type_uint, type.bits, 1} : type;
+}
+
 KernelTensor::~KernelTensor() {
   switch (memory_) {
     case Memory::kNone:
@@ -144,7 +149,7 @@ Status KernelTensor::bind_output(const halconv_tensor &tensor, halconv_data_form
   const DataFormatInfo &format = *find_data_format(data_format);
   describe_image(
       {tensor.shape[format.channels], tensor.shape[format.width], tensor.shape[format.height], tensor.shape[0]},
-      halide_type(tensor.dtype), data_format);
+      stored_type(target_, tensor.dtype), data_format);
   if (tensor.device != HALCONV_HOST) return wrap(tensor);
   host_ = static_cast<uint8_t *>(tensor.data);
   if (target_.kind != TargetKind::kCpu) return allocate();

@@ -20,8 +20,10 @@ using Extents = std::array<int64_t, rank>;
 /// The most dimensions of a tensor, a filter in blocks, and one that addresses a part of it.
 inline constexpr size_t kMaxDimensions = 7;
 
-/// How kernels see the elements of a dtype.
+/// Halide's name of a dtype.
 halide_type_t halide_type(halconv_dtype dtype);
+/// How kernels of the target see the elements of a dtype.
+halide_type_t stored_type(const TargetInfo &target, halconv_dtype dtype);
 
 /// A dense tensor in the memory of a kernel's target: a caller's tensor where it already is there, else a copy on
 /// the device or scratch, freed with the object. `context` must outlive it.

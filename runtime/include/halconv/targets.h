@@ -34,13 +34,15 @@ inline constexpr TargetInfo kTargets[] = {
 /// runtime.
 inline constexpr std::string_view kKernelFeatures = "-no_runtime-user_context";
 
-/// Whether a target has kernels of a dtype. avx512_bf16 has what avx512 has not. Halide 21 cannot convert bf16 on a
-/// GPU, and f16 in OpenCL only where a device has the extension cl_khr_fp16.
+/// Whether a target has kernels of a dtype. avx512_bf16 has what avx512 has not.
 constexpr bool has_kernels(const TargetInfo &target, std::string_view dtype) {
-  if (target.name == "avx512_bf16") return dtype == "bf16";
-  if (target.kind == TargetKind::kCuda) return dtype != "bf16";
-  if (target.kind == TargetKind::kOpenCl) return dtype != "bf16" && dtype != "f16";
-  return true;
+  return target.name != "avx512_bf16" || dtype == "bf16";
+}
+
+/// Whether kernels take elements of a dtype as integers that hold their bits: Halide 21 cannot convert bf16 on a GPU,
+/// nor f16 in OpenCL C unless a device has the extension cl_khr_fp16.
+constexpr bool takes_bits(TargetKind kind, std::string_view dtype) {
+  return dtype == "bf16" ? kind != TargetKind::kCpu : dtype == "f16" && kind == TargetKind::kOpenCl;
 }
 
 /// What the Halide target of kernels of a dtype has besides.
