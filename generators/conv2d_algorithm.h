@@ -199,7 +199,7 @@ inline Convolution backward_input_all_phases(Halide::Func d_dst_padded, Halide::
   return {.padded = d_dst_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 
-/// A sum over pixels with the stages that a schedule places.
+/// A sum over pixels with the stages that a schedule places. The images' columns may lie in pairs, x % 2 innermost.
 struct FilterGradient {
   Halide::Func src_padded, d_dst_padded;  ///< the images that the sum reads, zeros around them
   Halide::Func patches;  ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `src_padded`
@@ -221,6 +221,29 @@ inline FilterGradient backward_filter(Halide::Func src_padded, Halide::Func d_ds
   sum(k, c, s, r, g) +=
       product(d_dst_padded(k, pixels.x, pixels.y, pixels.z, g), patches(c, pixels.x, pixels.y, pixels.z, s, r, g));
   return {src_padded, d_dst_padded, patches, sum, pixels};
+}
+
+/// The same by pairs of neighbouring columns, an even number of which `pixels` spans. The images that the sum reads
+/// have these side by side: `d_dst_padded` (x % 2, k, x / 2, y, n, g), and `src_padded` (x % 2, c, x / 2, v, n, s, g)
+/// for each column of the filter, where stride and dilation would keep them apart. From column `columns` on, both are
+/// zero.
+inline FilterGradient backward_filter_by_pairs(Halide::Func src_padded, Halide::Func d_dst_padded, Halide::Expr columns,
+                                               Halide::RDom pixels, Geometry geometry) {
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
+  const Halide::Var member("member");
+  const Halide::Expr column = 2 * x + member;
+  Halide::Func src_pairs("src_pairs"), d_dst_pairs("d_dst_pairs"), patches("patches"), sum("sum");
+  src_pairs(member, c, x, y, n, s, g) = Halide::select(
+      column < columns, src_padded(c, column * geometry.stride_width + s * geometry.dilation_width, y, n, g),
+      Halide::cast(src_padded.type(), 0));
+  d_dst_pairs(member, k, x, y, n, g) = d_dst_padded(k, column, y, n, g);
+  patches(member, c, x, y, n, s, r, g) =
+      src_pairs(member, c, x, y * geometry.stride_height + r * geometry.dilation_height, n, s, g);
+  const Halide::Expr of_pair = pixels.x % 2, pair = pixels.x / 2;
+  sum(k, c, s, r, g) = zero(src_padded.type());
+  sum(k, c, s, r, g) += product(d_dst_pairs(of_pair, k, pair, pixels.y, pixels.z, g),
+                                patches(of_pair, c, pair, pixels.y, pixels.z, s, r, g));
+  return {src_pairs, d_dst_pairs, patches, sum, pixels};
 }
 
 }  // namespace halconv::generators

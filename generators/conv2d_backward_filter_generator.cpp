@@ -19,13 +19,15 @@ class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    const Halide::Func src_padded =
-        zero_padded(elements(src), copy_type(element_type()), src.dim(1).extent(), src.dim(2).extent(),
-                    geometry().pad_left, geometry().pad_top, src.dim(0).extent());
-    const Halide::Func d_dst_padded = zero_padded(elements(d_dst), copy_type(element_type()), d_dst.dim(1).extent(),
+    const Halide::Func src_padded = zero_padded(elements(src), operand_type(), src.dim(1).extent(), src.dim(2).extent(),
+                                                geometry().pad_left, geometry().pad_top, src.dim(0).extent());
+    const Halide::Func d_dst_padded = zero_padded(elements(d_dst), operand_type(), d_dst.dim(1).extent(),
                                                   d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
-    const Halide::RDom pixels(0, d_dst.dim(1).extent(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
-    gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
+    const Halide::RDom pixels(0, whole_products(d_dst.dim(1).extent()), 0, d_dst.dim(2).extent(), 0,
+                              d_dst.dim(3).extent(), "pixels");
+    gradient_ = channels_per_product() > 1
+                    ? backward_filter_by_pairs(src_padded, d_dst_padded, d_dst.dim(1).extent(), pixels, geometry())
+                    : backward_filter(src_padded, d_dst_padded, pixels, geometry());
     d_filter(k, c, s, r, g) = stored(gradient_.sum(k, c, s, r, g));
   }
 

@@ -52,7 +52,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   Convolution phase(const BackwardInputPhase &columns, const BackwardInputPhase &rows, const std::string &name) {
-    const Halide::RDom taps(0, reduced_channels(d_dst.dim(0).extent()), 0, static_cast<int>(columns.taps), 0,
+    const Halide::RDom taps(0, whole_products(d_dst.dim(0).extent()), 0, static_cast<int>(columns.taps), 0,
                             static_cast<int>(rows.taps), "taps" + name);
     const int left = -static_cast<int>(columns.offset), top = -static_cast<int>(rows.offset);
     // On a GPU the tiles of the result overhang it, and read zeros there.
@@ -77,7 +77,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   void generate_one_phase() {
-    const Halide::RDom taps(0, reduced_channels(d_dst.dim(0).extent()), 0, filter.dim(2).extent(), 0,
+    const Halide::RDom taps(0, whole_products(d_dst.dim(0).extent()), 0, filter.dim(2).extent(), 0,
                             filter.dim(3).extent(), "taps");
     const Halide::Func padded =
         zero_padded(elements(d_dst), operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(),

@@ -31,7 +31,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
         inside ? shifted(src, this->geometry().pad_left, this->geometry().pad_top)
                : zero_padded(this->elements(src), this->operand_type(), src.dim(1).extent(), src.dim(2).extent(),
                              this->geometry().pad_left, this->geometry().pad_top, this->overhang(src.dim(0).extent()));
-    const Halide::RDom taps(0, this->reduced_channels(src.dim(0).extent()), 0, filter.dim(2).extent(), 0,
+    const Halide::RDom taps(0, this->whole_products(src.dim(0).extent()), 0, filter.dim(2).extent(), 0,
                             filter.dim(3).extent(), "taps");
     unblocked_filter_ = this->plain_filter(filter, block_);
     convolution_ = forward(padded, unblocked_filter_, taps, this->geometry());

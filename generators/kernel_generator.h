@@ -69,16 +69,17 @@ class KernelGenerator : public Halide::Generator<Derived> {
     if (is_planar()) throw Halide::CompileError("data_format=" + data_format_.value() + ": expected nhwc");
   }
 
-  /// Channels of image and filter that forward and backward_input multiply at once.
+  /// Channels of image and filter that forward and backward_input multiply at once, columns in backward_filter.
   int channels_per_product() const { return schedules::channels_per_product(this->get_target(), element_type()); }
 
-  /// What forward and backward_input multiply: elements, or what they are converted to, which takes a copy.
+  /// What kernels multiply: elements, or what they are converted to, which takes a copy.
   Halide::Type operand_type() const { return channels_per_product() > 1 ? element_type() : copy_type(element_type()); }
   /// Whether forward and backward_input may read an image where it is.
   bool reads_in_place() const { return operand_type() == element_type() && !is_planar(); }
 
-  /// The channels that forward and backward_input sum over, with a zero after an odd number where they come in pairs.
-  Halide::Expr reduced_channels(const Halide::Expr &channels) const {
+  /// The channels that forward and backward_input sum over, or backward_filter's columns, with a zero after an odd
+  /// number where they come in pairs.
+  Halide::Expr whole_products(const Halide::Expr &channels) const {
     const int together = channels_per_product();
     return (channels + together - 1) / together * together;
   }

@@ -19,7 +19,8 @@ namespace halconv::schedules {
 /// A schedule's numbers by their names in a tuned row.
 using ScheduleNumbers = std::vector<std::pair<std::string, int>>;
 
-/// Channels that an instruction multiplies and adds at once: 2 by AVX512_BF16's dot products, which sum in f32.
+/// Channels, or backward_filter's columns, that an instruction multiplies and adds at once: 2 by AVX512_BF16's dot
+/// products, which sum in f32.
 inline int channels_per_product(const Halide::Target &target, Halide::Type element) {
   return element.is_bfloat() && target.has_feature(Halide::Target::AVX512_Zen4) ? 2 : 1;
 }
