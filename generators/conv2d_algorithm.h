@@ -194,8 +194,8 @@ inline Convolution backward_input_all_phases(Halide::Func d_dst_padded, Halide::
   patches(k, x, y, n, s, r, g) =
       d_dst_padded(k, column(s) / geometry.stride_width, row(r) / geometry.stride_height, n, g);
   taps.where(column(taps.y) % geometry.stride_width == 0 && row(taps.z) % geometry.stride_height == 0);
-  sum(c, x, y, n, g) = 0.0f;
-  sum(c, x, y, n, g) += filter(c, taps.x, taps.y, taps.z, g) * patches(taps.x, x, y, n, taps.y, taps.z, g);
+  sum(c, x, y, n, g) = zero(d_dst_padded.type());
+  sum(c, x, y, n, g) += product(filter(c, taps.x, taps.y, taps.z, g), patches(taps.x, x, y, n, taps.y, taps.z, g));
   return {.padded = d_dst_padded, .sum = sum, .reduction = taps, .patches = patches};
 }
 

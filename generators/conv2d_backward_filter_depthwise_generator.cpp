@@ -6,24 +6,27 @@ namespace halconv::generators {
 /// r, g).
 class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFilterDepthwise> {
  public:
-  Input<Halide::Buffer<float, 5>> src{"src"};
-  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 5>> d_filter{"d_filter"};
+  Input<Halide::Buffer<void, 5>> src{"src"};
+  Input<Halide::Buffer<void, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<void, 5>> d_filter{"d_filter"};
 
   void configure() {
     check_depthwise();
+    src.set_type(stored_type());
+    d_dst.set_type(stored_type());
+    d_filter.set_type(stored_type());
     configure_geometry();
   }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    const Halide::Func src_padded = zero_padded(overhung(src, src), src.type(), src.dim(1).extent(),
-                                                src.dim(2).extent(), geometry().pad_left, geometry().pad_top);
+    const Halide::Func src_padded = zero_padded(overhung(src), copy_type(), src.dim(1).extent(), src.dim(2).extent(),
+                                                geometry().pad_left, geometry().pad_top);
     const Halide::Func d_dst_padded =
-        zero_padded(overhung(d_dst, d_dst), d_dst.type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
+        zero_padded(overhung(d_dst), copy_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
     const Halide::RDom pixels(0, summed_columns(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
-    d_filter(k, c, s, r, g) = gradient_.sum(k, c, s, r, g);
+    d_filter(k, c, s, r, g) = stored(gradient_.sum(k, c, s, r, g));
   }
 
   void schedule() {
@@ -37,7 +40,7 @@ class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFi
   Halide::Expr summed_columns() const {
     const Halide::Expr columns = d_dst.dim(1).extent();
     if (!is_planar() || get_target().has_gpu_feature()) return columns;
-    const int lanes = natural_vector_size(d_dst.type());
+    const int lanes = natural_vector_size(copy_type());
     return (columns + lanes - 1) / lanes * lanes;
   }
 

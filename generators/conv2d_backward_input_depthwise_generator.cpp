@@ -7,12 +7,15 @@ namespace halconv::generators {
 /// the phase's rows and columns of d_src and its taps of the filter as strided views (backward_input_phase.h).
 class Conv2dBackwardInputDepthwise : public DepthwiseGenerator<Conv2dBackwardInputDepthwise> {
  public:
-  Input<Halide::Buffer<float, 5>> filter{"filter"};
-  Input<Halide::Buffer<float, 5>> d_dst{"d_dst"};
-  Output<Halide::Buffer<float, 5>> d_src{"d_src"};
+  Input<Halide::Buffer<void, 5>> filter{"filter"};
+  Input<Halide::Buffer<void, 5>> d_dst{"d_dst"};
+  Output<Halide::Buffer<void, 5>> d_src{"d_src"};
 
   void configure() {
     check_depthwise();
+    filter.set_type(stored_type());
+    d_dst.set_type(stored_type());
+    d_src.set_type(stored_type());
     if (problem()) return configure_geometry();
     offset_height_ = add_input<int32_t>("offset_height");
     offset_width_ = add_input<int32_t>("offset_width");
@@ -23,15 +26,15 @@ class Conv2dBackwardInputDepthwise : public DepthwiseGenerator<Conv2dBackwardInp
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     const Halide::Func d_dst_padded =
-        zero_padded(overhung(d_dst, d_dst), d_dst.type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
+        zero_padded(overhung(d_dst), copy_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
     Halide::Func swapped("filter_swapped");
-    swapped(c, k, s, r, g) = overhung(filter, filter)(k, c, s, r, g);
+    swapped(c, k, s, r, g) = overhung(filter)(k, c, s, r, g);
     const Halide::RDom taps({multiplier(filter), columns(filter), rows(filter)}, "taps");
     // A phase is a convolution of stride 1.
     const Geometry one_phase =
         problem() ? geometry() : Geometry{1, 1, *advance_height_, *advance_width_, *offset_height_, *offset_width_};
     convolution_ = backward_input_all_phases(d_dst_padded, swapped, taps, one_phase);
-    d_src(c, x, y, n, g) = convolution_.sum(c, x, y, n, g);
+    d_src(c, x, y, n, g) = stored(convolution_.sum(c, x, y, n, g));
   }
 
   void schedule() {

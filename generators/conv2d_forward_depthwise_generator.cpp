@@ -6,24 +6,27 @@ namespace halconv::generators {
 template <typename Epilogue>
 class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise<Epilogue>> {
  public:
-  Halide::GeneratorInput<Halide::Buffer<float, 5>> src{"src"};
-  Halide::GeneratorInput<Halide::Buffer<float, 5>> filter{"filter"};
+  Halide::GeneratorInput<Halide::Buffer<void, 5>> src{"src"};
+  Halide::GeneratorInput<Halide::Buffer<void, 5>> filter{"filter"};
   Epilogue epilogue;
-  Halide::GeneratorOutput<Halide::Buffer<float, 5>> dst{"dst"};
+  Halide::GeneratorOutput<Halide::Buffer<void, 5>> dst{"dst"};
 
   void configure() {
     this->check_depthwise();
+    src.set_type(this->stored_type());
+    filter.set_type(this->stored_type());
+    dst.set_type(this->stored_type());
     epilogue.configure(this->get_target(), this->element_type());
     this->configure_geometry();
   }
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    const Halide::Func padded = zero_padded(this->overhung(src, src), src.type(), src.dim(1).extent(),
+    const Halide::Func padded = zero_padded(this->overhung(src), this->copy_type(), src.dim(1).extent(),
                                             src.dim(2).extent(), this->geometry().pad_left, this->geometry().pad_top);
     const Halide::RDom taps({{0, 1}, this->columns(filter), this->rows(filter)}, "taps");
-    convolution_ = forward(padded, this->overhung(filter, filter), taps, this->geometry());
-    dst(k, x, y, n, g) = epilogue(convolution_.sum(k, x, y, n, g), k, x, y, n, g);
+    convolution_ = forward(padded, this->overhung(filter), taps, this->geometry());
+    dst(k, x, y, n, g) = this->stored(epilogue(convolution_.sum(k, x, y, n, g), k, x, y, n, g));
   }
 
   void schedule() {

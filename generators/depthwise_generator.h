@@ -32,12 +32,17 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
                                : Halide::Expr(filter.dim(0).extent())};
   }
 
-  /// `tensor`, read beyond its last group as if that went on, where the number of groups is not known: what a vector
-  /// of channels that overhangs them computes is not stored.
-  Halide::Func overhung(const Halide::OutputImageParam &tensor, Halide::Func reader) {
-    if (this->problem() || this->is_planar()) return reader;
+  /// What an image is converted to as it is read.
+  Halide::Type copy_type() const { return generators::copy_type(this->element_type()); }
+
+  /// The elements of `tensor`, beyond its last group as if that went on, where the number of groups is not known: what
+  /// a vector of channels that overhangs them computes is not stored.
+  template <typename Tensor>
+  Halide::Func overhung(Tensor &tensor) {
+    const Halide::Func elements = this->elements(tensor);
+    if (this->problem() || this->is_planar()) return elements;
     const Halide::Range all;
-    return Halide::BoundaryConditions::repeat_edge(reader, {all, all, all, all, {0, tensor.dim(4).extent()}});
+    return Halide::BoundaryConditions::repeat_edge(elements, {all, all, all, all, {0, tensor.dim(4).extent()}});
   }
 
   void declare_depthwise_epilogue(const NoEpilogue &, const Halide::OutputImageParam &) {}

@@ -80,7 +80,13 @@ void schedule_copy(const KernelKey &key, Func copy, int channels) {
   const int lanes = key.lanes(), together = key.channels_per_product();
   const size_t first = together > 1 ? 1 : 0;  // pairs of columns are innermost
   const Var channel = copy.args()[first], x = copy.args()[first + 1], vector("vector"), lane("lane");
-  if (together > 1) copy.bound_extent(copy.args()[0], together).unroll(copy.args()[0]);
+  if (together > 1) {
+    const Var member = copy.args()[0];
+    copy.bound_extent(member, together);
+    // A pair of a plane's columns lies in the copy as it does in the plane.
+    if (planar) return static_cast<void>(copy.reorder(member, x, channel).vectorize(member));
+    copy.unroll(member);
+  }
   if (planar && channels >= lanes) {
     copy.split(x, vector, lane, lanes, TailStrategy::RoundUp).reorder(lane, channel, vector).vectorize(lane);
   } else if (channels < lanes) {

@@ -83,10 +83,16 @@ void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators:
   if (!key.problem) order.push_back(other);
   for (const VarOrRVar &loop : outer_loops(p.channel_loop, l)) order.push_back(loop);
   if (p.across_multiplier) order.push_back(other);
-  order.insert(order.end(), {l.channel_task, l.row_task, n});
-  result.split(across, l.channel_block, l.channel, p.vectors * p.lanes, tail)
-      .split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf)
-      .split(l.channel, l.vector, l.lane, p.lanes)
+  // A generic kernel's task has all channels: were they cut into tasks, Halide would not split off those vectors that
+  // do not overhang the channels, and load and store without gathers and masks.
+  result.split(across, l.channel_block, l.channel, p.vectors * p.lanes, tail);
+  if (key.problem) {
+    result.split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf)
+        .parallel(l.channel_task);
+    order.emplace_back(l.channel_task);
+  }
+  order.insert(order.end(), {l.row_task, n});
+  result.split(l.channel, l.vector, l.lane, p.lanes)
       .split(x, l.column_tile, l.tile_x, p.width, tail)
       .split(y, l.row_task, l.row, p.rows_per_task, tail)
       .split(l.row, l.row_tile, l.tile_y, p.height, tail)
@@ -96,8 +102,7 @@ void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators:
       .unroll(l.tile_x)
       .unroll(l.tile_y)
       .parallel(n)
-      .parallel(l.row_task)
-      .parallel(l.channel_task);
+      .parallel(l.row_task);
   if (!key.problem) {
     schedule_tile_sum(p, convolution.sum, result, convolution.reduction, across, other);
     // Channels lie side by side, and vectors load and store them whole, where each has one filter.

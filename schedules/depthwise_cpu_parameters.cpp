@@ -77,6 +77,7 @@ DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
     p.width = 4;
     p.rows_per_task = 4;
     p.blocks_per_task = kAll;
+    p.channel_loop = ChannelLoop::kTask;
     return p;
   }
   const Conv2dProblem &problem = *key.problem;

@@ -152,7 +152,7 @@ TEST_P(KernelTest, ConvertsEveryNumberOf16Bits) {
   if (find_dtype(kernel_.dtype)->bytes != 2 || kernel_.operation != kForward || kernel_.problem) return;
   const Conv2dProblem problem =
       parse_problem(kernel_.algorithm == kDepthwise ? "g64mb1ic64oc64ih32kh1" : "mb1ic1oc1ih256kh1");
-  GuardedTensor input(input_shape(problem), Guard::kAfter, dtype());
+  GuardedTensor input(image_shape(input_shape(problem), kernel_.data_format), Guard::kAfter, dtype());
   auto *const numbers = reinterpret_cast<uint16_t *>(input.bytes().data());
   for (size_t i = 0; i < input.size(); ++i) numbers[i] = static_cast<uint16_t>(i);
   const Plan plan = this->plan(problem, execution());
@@ -160,7 +160,7 @@ TEST_P(KernelTest, ConvertsEveryNumberOf16Bits) {
   for (double factor : {1.0, 1 + std::ldexp(1, 1 - format_of(dtype()).digits), 0x1p-10, 0x1p10}) {
     GuardedTensor filter(filter_shape(problem), Guard::kAfter, dtype());
     for (size_t i = 0; i < filter.size(); ++i) filter.set(i, factor);
-    GuardedTensor output(output_shape(problem), Guard::kAfter, dtype());
+    GuardedTensor output(image_shape(output_shape(problem), kernel_.data_format), Guard::kAfter, dtype());
     fill_nan(&output);
     const halconv_tensor a = input.view(), b = filter.view();
     halconv_tensor result = output.view();

@@ -206,14 +206,13 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
   };
   const bool has_forward =
       std::find(options.operations.begin(), options.operations.end(), "forward") != options.operations.end();
-  const bool is_float = dtype.value == HALCONV_FLOAT32;  // the others have no algorithms but the direct sum
   for (const std::string &name : options.operations) {
     const std::string operation = "conv2d_" + name;
     if (!is_forward(operation) && !dtype.has_gradients) continue;
     bool has_winograd = false;
     for (const ListedProblem &listed : problems) {
       const auto &[problem, data_format] = listed;
-      const bool depthwise = is_float && problem.is_depthwise();
+      const bool depthwise = problem.is_depthwise();
       if (operation == kBackwardInput && !depthwise && !is_worth_specialising(problem, target)) {
         std::cerr << to_string(problem) << ": " << operation << " on " << target.name
                   << " is left to the generic kernel, as the stride has too many phases\n";
@@ -226,9 +225,10 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
     }
     for (const std::string &name : data_formats) {
       const halconv_data_format data_format = find_data_format(name)->value;
-      if (is_float) add(operation, kDepthwise, std::nullopt, data_format);
+      add(operation, kDepthwise, std::nullopt, data_format);
       add(operation, "", std::nullopt, data_format);
-      const bool has_autodiff = !is_forward(operation) && is_float && target.kind == TargetKind::kCpu;
+      const bool has_autodiff =
+          !is_forward(operation) && dtype.value == HALCONV_FLOAT32 && target.kind == TargetKind::kCpu;
       if (has_autodiff) add(operation, kAutodiff, std::nullopt, data_format);
       if (operation == kForwardFused && dtype.has_gradients) add(kEpilogueBackward, "", std::nullopt, data_format);
     }

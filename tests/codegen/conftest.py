@@ -49,6 +49,7 @@ def pytest_generate_tests(metafunc):
                 and (file.operation != "conv2d_forward_fused" or file.fills_tiles))
     parametrize("whole_tile_cpu_kernel", cpu, lambda file: file.fills_tiles and file.dtype == "f32" and not file.is_depthwise)
     parametrize("depthwise_cpu_kernel", cpu, lambda file: file.is_depthwise and file.fills_vectors)
+    parametrize("avx512_bf16_kernel", {"avx512_bf16": ".s"}, lambda file: True)
     parametrize("dot_product_kernel", {"avx512_bf16": ".s"}, lambda file: not file.is_depthwise)
     parametrize("fused_cpu_kernel", cpu, lambda file: (file.operation, file.algorithm, file.dtype) ==
                 ("conv2d_forward_fused", None, "f32") and file.fills_tiles)
