@@ -8,6 +8,7 @@
 #ifndef HALCONV_GENERATORS_CONV2D_ALGORITHM_H_
 #define HALCONV_GENERATORS_CONV2D_ALGORITHM_H_
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,12 @@ struct Geometry {
   Halide::Expr stride_height, stride_width, dilation_height, dilation_width, pad_top, pad_left;
 };
 
+/// A filter that a kernel packs itself, with the stages that a schedule places.
+struct PackedFilter {
+  Halide::Func blocked = {};  ///< HWIO read in blocks
+  Halide::Func packed = {};   ///< the taps of it that a sum needs
+};
+
 /// A sum of products with the stages that a schedule places.
 struct Convolution {
   Halide::Func padded;  ///< the image that the sum reads, zeros around it
@@ -75,6 +82,7 @@ struct Convolution {
   Halide::RDom reduction;
   bool inside = false;             ///< the sum is known to read the image alone, none of the zeros around it
   Halide::Func patches = {};       ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `padded`
+  PackedFilter filter = {};        ///< where the kernel packs it
   Halide::Func image = {};         ///< what `padded` is a part of, where parts of a result share it
   Halide::Expr column_stride = 1;  ///< columns of `padded` from what one pixel reads to what the next one does
 };
@@ -99,6 +107,27 @@ inline Halide::Func zero_padded(Halide::Func image, Halide::Type type, Halide::E
   padded(c, x, y, n, g) = Halide::cast(
       type, Halide::BoundaryConditions::constant_exterior(image, zero, inside)(c, x - left, y - top, n, g));
   return padded;
+}
+
+/// HWIO (k, c, s, r, g) in blocks of `block` channels of dimension `result`, 0 or 1, those of the result: (o % block,
+/// i, s, r, o / block, g), or where channels are multiplied `together`, (together (o % block) + i % together, i /
+/// together, s, r, o / block, g). Zero where the last block, or the last channels together, overhang `channels`, those
+/// of k and c.
+inline Halide::Func blocked(Halide::Func hwio, int result, const std::array<Halide::Expr, 2> &channels,
+                            const Halide::Expr &block, int together = 1) {
+  const Halide::Var o("o"), i("i"), s("s"), r("r"), b("block"), g("g");
+  const size_t result_dimension = static_cast<size_t>(result), summed_dimension = 1 - result_dimension;
+  Halide::Region inside(2);
+  inside[result_dimension] = {0, channels[result_dimension]};
+  if (together > 1) inside[summed_dimension] = {0, channels[summed_dimension]};
+  const Halide::Func extended =
+      Halide::BoundaryConditions::constant_exterior(hwio, Halide::cast(hwio.type(), 0), inside);
+  std::array<Halide::Expr, 2> channel;
+  channel[result_dimension] = b * block + o / together;
+  channel[summed_dimension] = i * together + o % together;
+  Halide::Func blocked("filter_blocked");
+  blocked(o, i, s, r, b, g) = extended(channel[0], channel[1], s, r, g);
+  return blocked;
 }
 
 /// The blocked filter read as if it were not: (k, c, s, r, g), or for backward_input (c, k, s, r, g).
@@ -163,6 +192,14 @@ struct PhaseTaps {
   Halide::Expr first_column, first_row, column_step, row_step;  ///< of the filter
   Halide::Expr column_advance, row_advance;                     ///< of d_dst
 };
+
+/// The phase's taps alone of a blocked filter, for a kernel to pack.
+inline PackedFilter packed_taps(Halide::Func blocked, const PhaseTaps &t) {
+  const Halide::Var o("o"), i("i"), s("s"), r("r"), b("block"), g("g");
+  Halide::Func packed("filter_packed");
+  packed(o, i, s, r, b, g) = blocked(o, i, t.first_column + t.column_step * s, t.first_row + t.row_step * r, b, g);
+  return {blocked, packed};
+}
 
 /// sum(c, x, y, n, g) = sum over k, s, r of filter(c, k, first_column + column_step s, first_row + row_step r, g) *
 ///   d_dst(k, x + column_offset - column_advance s, y + row_offset - row_advance r, n, g)

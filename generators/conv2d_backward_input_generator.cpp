@@ -2,18 +2,19 @@
 
 namespace halconv::generators {
 
-/// d_src = conv2d_backprop_input(filter, d_dst): filter (c % block, k, s, r, c / block, g), d_dst (k, x, y, n, g),
-/// d_src (c, x, y, n, g). A specialised kernel holds every phase of the stride; the generic one computes a single
-/// phase, given the phase's rows and columns of d_src and its taps of the filter as strided views
-/// (backward_input_phase.h).
+/// d_src = conv2d_backprop_input(filter, d_dst): filter (c % block, k, s, r, c / block, g), or HWIO where the kernel
+/// packs it, d_dst (k, x, y, n, g), d_src (c, x, y, n, g). A specialised kernel holds every phase of the stride; the
+/// generic one computes a single phase, given the phase's rows and columns of d_src and its taps of the filter as
+/// strided views (backward_input_phase.h).
 class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
  public:
-  Input<Halide::Buffer<void, 6>> filter{"filter"};
+  Input<Halide::Buffer<>> filter{"filter"};
   Input<Halide::Buffer<void, 5>> d_dst{"d_dst"};
   Output<Halide::Buffer<void, 5>> d_src{"d_src"};
 
   void configure() {
     filter.set_type(operand_type());
+    filter.set_dimensions(packs_filter() ? 5 : 6);
     d_dst.set_type(stored_type());
     d_src.set_type(stored_type());
     if (problem()) return;
@@ -25,7 +26,9 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void generate() {
     block_ = filter_block("conv2d_backward_input", &Conv2dProblem::in_channels);
-    unblocked_filter_ = plain_filter(filter, block_);
+    blocks_ = packs_filter() ? blocked(filter, 1, {filter.dim(0).extent(), filter.dim(1).extent()}, block_)
+                             : Halide::Func(filter);
+    unblocked_filter_ = plain_filter(blocks_, block_);
     d_dst_padded_ = zero_padded(elements(d_dst), operand_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0,
                                 overhang(d_dst.dim(0).extent()));
     if (!problem()) {
@@ -39,7 +42,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 
   void schedule() {
     declare_view(d_src, input_extents);
-    declare_blocked(filter, block_, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
+    declare_filter(filter, block_, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
     declare_image(d_dst, output_extents);
     if (using_autoscheduler()) return;
     schedules::schedule_direct(key("conv2d_backward_input"), d_src, parts_);
@@ -61,10 +64,18 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
                         problem()->group().out_channels % channels_per_product() == 0 &&
                         !schedules::shares_image(key("conv2d_backward_input"));
     const Halide::Func padded = shifted(inside ? Halide::Func(d_dst) : d_dst_padded_, left, top);
-    Convolution convolution = backward_input(
-        padded, unblocked_filter_, taps,
-        {static_cast<int>(columns.first_tap), static_cast<int>(rows.first_tap), static_cast<int>(columns.tap_step),
-         static_cast<int>(rows.tap_step), static_cast<int>(columns.advance), static_cast<int>(rows.advance)});
+    PhaseTaps phase_taps = {static_cast<int>(columns.first_tap), static_cast<int>(rows.first_tap),
+                            static_cast<int>(columns.tap_step),  static_cast<int>(rows.tap_step),
+                            static_cast<int>(columns.advance),   static_cast<int>(rows.advance)};
+    Halide::Func read = unblocked_filter_;
+    PackedFilter packed;
+    if (packs_filter()) {
+      packed = packed_taps(blocks_, phase_taps);
+      read = plain_filter(packed.packed, block_);
+      phase_taps = {0, 0, 1, 1, phase_taps.column_advance, phase_taps.row_advance};
+    }
+    Convolution convolution = backward_input(padded, read, taps, phase_taps);
+    convolution.filter = packed;
     convolution.inside = inside;
     convolution.image = d_dst_padded_;
     return convolution;
@@ -116,7 +127,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   int block_ = 0;
-  Halide::Func unblocked_filter_, d_dst_padded_;
+  Halide::Func blocks_, unblocked_filter_, d_dst_padded_;
   Halide::GeneratorInput<int32_t> *offset_height_ = nullptr, *offset_width_ = nullptr;
   Halide::GeneratorInput<int32_t> *advance_height_ = nullptr, *advance_width_ = nullptr;
   std::vector<schedules::ResultPart> parts_;
@@ -125,3 +136,4 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
 }  // namespace halconv::generators
 
 HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dBackwardInput, conv2d_backward_input)
+HALIDE_REGISTER_GENERATOR_ALIAS(conv2d_backward_input_plainfilter, conv2d_backward_input, {{"packs_filter", "true"}})

@@ -2,19 +2,20 @@
 
 namespace halconv::generators {
 
-/// dst = epilogue(conv2d(src, filter)): src (c, x, y, n, g), filter (k % block, c, s, r, k / block, g), dst (k, x, y,
-/// n, g).
+/// dst = epilogue(conv2d(src, filter)): src (c, x, y, n, g), filter (k % block, c, s, r, k / block, g), or HWIO where
+/// the kernel packs it, dst (k, x, y, n, g).
 template <typename Epilogue>
 class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
  public:
   Halide::GeneratorInput<Halide::Buffer<void, 5>> src{"src"};
-  Halide::GeneratorInput<Halide::Buffer<void, 6>> filter{"filter"};
+  Halide::GeneratorInput<Halide::Buffer<>> filter{"filter"};
   Epilogue epilogue;
   Halide::GeneratorOutput<Halide::Buffer<void, 5>> dst{"dst"};
 
   void configure() {
     src.set_type(this->stored_type());
     filter.set_type(this->operand_type());
+    filter.set_dimensions(this->packs_filter() ? 5 : 6);
     epilogue.configure(this->get_target(), this->element_type());
     dst.set_type(this->stored_type());
     this->configure_geometry();
@@ -33,16 +34,22 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
                              this->geometry().pad_left, this->geometry().pad_top, this->overhang(src.dim(0).extent()));
     const Halide::RDom taps(0, this->whole_products(src.dim(0).extent()), 0, filter.dim(2).extent(), 0,
                             filter.dim(3).extent(), "taps");
-    unblocked_filter_ = this->plain_filter(filter, block_);
+    PackedFilter packed;
+    if (this->packs_filter()) {
+      packed =
+          packed_taps(blocked(filter, 0, {filter.dim(0).extent(), filter.dim(1).extent()}, block_), {0, 0, 1, 1, 1, 1});
+    }
+    unblocked_filter_ = this->plain_filter(this->packs_filter() ? packed.packed : Halide::Func(filter), block_);
     convolution_ = forward(padded, unblocked_filter_, taps, this->geometry());
     convolution_.inside = inside;
+    convolution_.filter = packed;
     dst(k, x, y, n, g) = this->stored(epilogue(element(convolution_.sum, block_, k, x, y, n, g), k, x, y, n, g));
   }
 
   void schedule() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     this->declare_image(src, this->input_extents);
-    this->declare_blocked(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
+    this->declare_filter(filter, block_, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
     this->declare_image(dst, this->output_extents);
     this->declare_epilogue(epilogue);
     if (this->using_autoscheduler()) return;
@@ -63,3 +70,4 @@ using Conv2dForwardFused = Conv2dForward<FusedEpilogue>;
 
 HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardPlain, conv2d_forward)
 HALIDE_REGISTER_GENERATOR(halconv::generators::Conv2dForwardFused, conv2d_forward_fused)
+HALIDE_REGISTER_GENERATOR_ALIAS(conv2d_forward_plainfilter, conv2d_forward, {{"packs_filter", "true"}})

@@ -19,7 +19,7 @@ namespace halconv::generators {
 
 /// A generator of one convolution kernel. `problem` is benchdnn notation for a kernel of that shape alone, or "generic"
 /// for one that takes sizes from its buffers and the rest as scalars; `dtype` is a name of kDtypes, `data_format` of
-/// kDataFormats; `table` names the file of tuned schedules.
+/// kDataFormats; `table` names the file of tuned schedules. A kernel that `packs_filter` reads HWIO instead of blocks.
 template <typename Derived>
 class KernelGenerator : public Halide::Generator<Derived> {
  public:
@@ -27,6 +27,7 @@ class KernelGenerator : public Halide::Generator<Derived> {
   Halide::GeneratorParam<std::string> dtype_{"dtype", "f32"};
   Halide::GeneratorParam<std::string> data_format_{"data_format", "nhwc"};
   Halide::GeneratorParam<std::string> table_{"table", ""};
+  Halide::GeneratorParam<bool> packs_filter_{"packs_filter", false};
 
  protected:
   /// The shape, or nothing for a generic kernel. Throws Halide::CompileError for a malformed problem.
@@ -84,6 +85,8 @@ class KernelGenerator : public Halide::Generator<Derived> {
     return (channels + together - 1) / together * together;
   }
 
+  bool packs_filter() const { return packs_filter_.value(); }
+
   /// The filter without blocks, or with pairs resolved.
   Halide::Func plain_filter(Halide::Func filter, int block) const {
     return channels_per_product() > 1 ? unpaired(filter) : unblocked(filter, block);
@@ -102,7 +105,8 @@ class KernelGenerator : public Halide::Generator<Derived> {
   }
 
   schedules::KernelKey key(const std::string &operation) {
-    return {operation, problem(), element_type(), this->get_target(), table_.value(), nullptr, data_format()};
+    return {operation,      problem(), element_type(), this->get_target(),
+            table_.value(), nullptr,   data_format(),  packs_filter()};
   }
 
   /// An argument of a generic kernel, a constant of a specialised one. Converts to Expr from generate() on.
@@ -221,6 +225,13 @@ class KernelGenerator : public Halide::Generator<Derived> {
       if (this->get_target().has_gpu_feature() && extents[0] % 4 == 0) tensor->set_host_alignment(kVectorBytes);
     }
     for (int i = 1; i < 4; ++i) residual.dim(i).set_bounds(0, static_cast<int>(extents[static_cast<size_t>(i)]));
+  }
+
+  /// HWIO where the kernel packs it, otherwise declare_blocked.
+  void declare_filter(Halide::OutputImageParam filter, int block, int64_t Conv2dProblem::*reduced,
+                      int64_t Conv2dProblem::*blocked) {
+    if (packs_filter()) return declare_dense(filter, filter_extents);
+    declare_blocked(filter, block, reduced, blocked);
   }
 
   /// The filter in blocks of `block` result channels (dimension 0), `reduced` channels of the other side, both those of

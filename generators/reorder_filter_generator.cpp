@@ -1,3 +1,4 @@
+#include "conv2d_algorithm.h"
 #include "element_type.h"
 #include "kernel_schedule.h"
 
@@ -19,18 +20,12 @@ class ReorderFilter : public Halide::Generator<Derived> {
   }
 
  protected:
-  /// `result` and `summed` are the filter's dimensions of o and i, 0 or 1 each.
-  void reorder(int result, int summed) {
-    Halide::Region inside(2);
-    inside[result] = {0, filter.dim(result).extent()};
-    if (together() > 1) inside[summed] = {0, filter.dim(summed).extent()};
+  /// `result` is the filter's dimension of o, 0 or 1.
+  void reorder(int result) {
     const Halide::Func hwio = elements(filter, element_type(dtype));
-    const Halide::Func extended =
-        Halide::BoundaryConditions::constant_exterior(hwio, Halide::cast(hwio.type(), 0), inside);
-    std::vector<Halide::Expr> channels(2);
-    channels[result] = block * (packed.dim(0).extent() / together()) + o / together();
-    channels[summed] = i * together() + o % together();
-    packed(o, i, s, r, block, g) = Halide::cast(packed.type(), extended(channels[0], channels[1], s, r, g));
+    const Halide::Func blocks = blocked(hwio, result, {filter.dim(0).extent(), filter.dim(1).extent()},
+                                        packed.dim(0).extent() / together(), together());
+    packed(o, i, s, r, block, g) = Halide::cast(packed.type(), blocks(o, i, s, r, block, g));
   }
 
   const Halide::Var o{"o"}, i{"i"}, s{"s"}, r{"r"}, block{"block"}, g{"g"};
@@ -41,13 +36,13 @@ class ReorderFilter : public Halide::Generator<Derived> {
 
 class ReorderFilterForward : public ReorderFilter<ReorderFilterForward> {
  public:
-  void generate() { reorder(0, 1); }
+  void generate() { reorder(0); }
   void schedule() { schedules::schedule_reorder_filter(get_target(), packed, o); }
 };
 
 class ReorderFilterBackwardInput : public ReorderFilter<ReorderFilterBackwardInput> {
  public:
-  void generate() { reorder(1, 0); }
+  void generate() { reorder(1); }
   void schedule() { schedules::schedule_reorder_filter(get_target(), packed, i); }
 };
 

@@ -54,6 +54,12 @@ DirectShape direct_shape(const KernelKey &key) {
 
 DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
   DirectCpuParameters p = estimate_direct_cpu_parameters(key);
+  if (key.packs_filter) {
+    // Each task packs its part of the filter: no two may need the same one.
+    p.rows_per_task = static_cast<int>(direct_shape(key).rows);
+    p.blocks_per_task = 1;
+    return p;
+  }
   std::optional<TunedRow> row = find_tuned_row(key);
   if (!row) return p;
   constexpr int kMost = 1 << 16;

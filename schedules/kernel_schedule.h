@@ -34,6 +34,7 @@ struct KernelKey {
   std::string table;                   ///< file of tuned rows; empty: heuristic only
   ScheduleNumbers *numbers = nullptr;  ///< where to tell the numbers that the schedule runs with; null: nowhere
   halconv_data_format data_format = HALCONV_NHWC;  ///< of the images
+  bool packs_filter = false;                       ///< of forward and backward_input: reads HWIO
 
   /// What registers hold, and copies in cache.
   Halide::Type accumulator() const { return generators::accumulator_type(element); }

@@ -357,6 +357,23 @@ TEST_F(DispatchTest, TakesTheAlgorithmsThatTheAccuracyAllows) {
   if (checked == 0) GTEST_SKIP() << "no library for this CPU holds a kernel by Winograd's algorithm";
 }
 
+TEST_F(DispatchTest, PacksTheFilterInTheKernelWhereItChanges) {
+  int checked = 0;
+  for (const KernelName &kernel : linked_kernels()) {
+    if (kernel.algorithm != kPlainFilter || !unavailable_reason(kernel.target).empty()) continue;
+    SCOPED_TRACE(to_string(kernel));
+    halconv_execution execution{};
+    execution.target = kernel.target.c_str();
+    EXPECT_TRUE(contains(explanation(operation_of(kernel), *kernel.problem, execution),
+                         to_string(kernel) + ": it packs the filter in every run, and the plan prepares it once"));
+    execution.filter_changes = 1;
+    execution.accuracy = HALCONV_ACCURACY_STRICT;
+    EXPECT_EQ(chosen(operation_of(kernel), *kernel.problem, execution), kernel);
+    ++checked;
+  }
+  if (checked == 0) GTEST_SKIP() << "no library for this CPU holds a kernel that packs its filter";
+}
+
 /// A problem of the default suite that is large enough for the transforms to pay, but for that of tiles of 4x4 pixels
 /// in every call.
 TEST_F(DispatchTest, WeighsTheFiltersTransform) {

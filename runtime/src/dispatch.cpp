@@ -103,6 +103,16 @@ bool is_offered(const Kernel &kernel, const KernelRequest &request) {
   return algorithm == request.algorithm || (request.algorithm.empty() && algorithm == kDepthwise);
 }
 
+/// Why the kernel's algorithm is not the one to take; empty if it is.
+std::string algorithm_objection(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
+  if (is_winograd(kernel.name.algorithm)) return winograd_objection(kernel, request, execution);
+  if (kernel.name.algorithm == kPlainFilter) {
+    return execution.filter_changes ? "" : "it packs the filter in every run, and the plan prepares it once";
+  }
+  if (is_offered(kernel, request)) return "";
+  return "algorithm " + kernel.name.algorithm + " is used only when the kernel is asked for by name";
+}
+
 std::string_view dtype_name(const KernelRequest &request) { return find_dtype(request.format.dtype)->name; }
 
 std::string data_format_name(halconv_data_format format) { return std::string(find_data_format(format)->attribute); }
@@ -125,10 +135,8 @@ std::string objection(const Kernel &kernel, const KernelRequest &request, const 
   if (std::string reason = device_objection(*kernel.target, request.format.device, forced); !reason.empty())
     return reason;
   if (std::string reason = cpu_objection(*kernel.target, forced); !reason.empty()) return reason;
-  if (!named && is_winograd(kernel.name.algorithm)) {
-    if (std::string reason = winograd_objection(kernel, request, execution); !reason.empty()) return reason;
-  } else if (!named && !is_offered(kernel, request)) {
-    return "algorithm " + kernel.name.algorithm + " is used only when the kernel is asked for by name";
+  if (!named) {
+    if (std::string reason = algorithm_objection(kernel, request, execution); !reason.empty()) return reason;
   }
   return unavailable_reason(*kernel.target);
 }

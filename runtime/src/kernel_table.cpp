@@ -16,7 +16,8 @@ int algorithm_rank(const KernelName &name) {
   if (name.algorithm == kWinograd4) return 0;
   if (name.algorithm == kWinograd2) return 1;
   if (name.algorithm == kDepthwise) return 2;
-  return name.algorithm.empty() ? 3 : 4;
+  if (name.algorithm == kPlainFilter) return 3;
+  return name.algorithm.empty() ? 4 : 5;
 }
 
 auto dispatch_order(const Kernel &kernel) {

@@ -57,6 +57,10 @@ inline constexpr std::string_view kAutodiff = "autodiff";
 /// For problems whose groups have one input channel each.
 inline constexpr std::string_view kDepthwise = "depthwise";
 
+/// The direct sum for single calls: the kernel reads the filter as TensorFlow has it and packs each block where it
+/// needs it.
+inline constexpr std::string_view kPlainFilter = "plainfilter";
+
 /// What a kernel computes, for which problem, on which target.
 struct KernelName {
   std::string operation;                 ///< one of kOperations
