@@ -84,6 +84,7 @@ struct Convolution {
   Halide::Func patches = {};       ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `padded`
   PackedFilter filter = {};        ///< where the kernel packs it
   Halide::Func image = {};         ///< what `padded` is a part of, where parts of a result share it
+  Halide::Func source = {};        ///< the image without the zeros, where a schedule may copy that
   Halide::Expr column_stride = 1;  ///< columns of `padded` from what one pixel reads to what the next one does
 };
 
@@ -242,6 +243,7 @@ struct FilterGradient {
   Halide::Func patches;  ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `src_padded`
   Halide::Func sum;      ///< zero by its pure definition, accumulated by update 0
   Halide::RDom pixels;
+  Halide::Func src = {}, d_dst = {};  ///< the images without the zeros, where a schedule may copy those
 };
 
 /// sum(k, c, s, r, g) = sum over x, y, n of d_dst(k, x, y, n, g) * src(c, u, v, n, g), where

@@ -26,6 +26,8 @@ class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFi
         zero_padded(overhung(d_dst), copy_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
     const Halide::RDom pixels(0, summed_columns(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
     gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
+    gradient_.src = src;
+    gradient_.d_dst = d_dst;
     d_filter(k, c, s, r, g) = stored(gradient_.sum(k, c, s, r, g));
   }
 
@@ -36,10 +38,10 @@ class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFi
   }
 
  private:
-  /// Planes are summed in whole vectors along their rows, zeros beyond the last column.
-  Halide::Expr summed_columns() const {
+  /// Where planes are summed in whole vectors along their rows, with zeros beyond the last column.
+  Halide::Expr summed_columns() {
     const Halide::Expr columns = d_dst.dim(1).extent();
-    if (!is_planar() || get_target().has_gpu_feature()) return columns;
+    if (!schedules::sums_rows_in_vectors(key("conv2d_backward_filter_depthwise"))) return columns;
     const int lanes = natural_vector_size(copy_type());
     return (columns + lanes - 1) / lanes * lanes;
   }

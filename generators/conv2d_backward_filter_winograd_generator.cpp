@@ -14,6 +14,7 @@ class Conv2dBackwardFilterWinograd : public KernelGenerator<Conv2dBackwardFilter
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
+    this->check_is_nhwc();
     const Conv2dProblem &p = this->winograd_problem();
     const WinogradTransform transform(3, tile, LagrangeFactors::kInOutput);
     const Halide::Func src_padded =

@@ -34,6 +34,7 @@ class Conv2dBackwardInputDepthwise : public DepthwiseGenerator<Conv2dBackwardInp
     const Geometry one_phase =
         problem() ? geometry() : Geometry{1, 1, *advance_height_, *advance_width_, *offset_height_, *offset_width_};
     convolution_ = backward_input_all_phases(d_dst_padded, swapped, taps, one_phase);
+    convolution_.source = d_dst;
     d_src(c, x, y, n, g) = stored(convolution_.sum(c, x, y, n, g));
   }
 

@@ -26,9 +26,9 @@ class Conv2dBackwardInputWinograd : public KernelGenerator<Conv2dBackwardInputWi
   }
 
   void schedule() {
-    this->declare_dense(d_src, this->input_extents);
+    this->declare_image(d_src, this->input_extents);
     this->declare_transformed(filter, block_, tile + 2, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
-    this->declare_dense(d_dst, this->output_extents);
+    this->declare_image(d_dst, this->output_extents);
     schedules::schedule_winograd(kernel_key(), d_src, convolution_);
   }
 

@@ -26,6 +26,7 @@ class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise<
                                             src.dim(2).extent(), this->geometry().pad_left, this->geometry().pad_top);
     const Halide::RDom taps({{0, 1}, this->columns(filter), this->rows(filter)}, "taps");
     convolution_ = forward(padded, this->overhung(filter), taps, this->geometry());
+    convolution_.source = src;
     dst(k, x, y, n, g) = this->stored(epilogue(convolution_.sum(k, x, y, n, g), k, x, y, n, g));
   }
 

@@ -28,9 +28,9 @@ class Conv2dForwardWinograd : public KernelGenerator<Conv2dForwardWinograd<tile,
   }
 
   void schedule() {
-    this->declare_dense(src, this->input_extents);
+    this->declare_image(src, this->input_extents);
     this->declare_transformed(filter, block_, tile + 2, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
-    this->declare_dense(dst, this->output_extents);
+    this->declare_image(dst, this->output_extents);
     this->declare_epilogue(epilogue);
     schedules::schedule_winograd(kernel_key(), dst, convolution_);
   }

@@ -93,10 +93,9 @@ class KernelGenerator : public Halide::Generator<Derived> {
   }
 
   /// The shape of a kernel by Winograd's algorithm. Throws Halide::CompileError for one that the algorithm does not
-  /// fit, for another dtype than f32 and another data format than nhwc.
+  /// fit, and for another dtype than f32.
   const Conv2dProblem &winograd_problem() {
     check_is_f32(dtype_.value());
-    check_is_nhwc();
     if (!problem() || !fits_winograd(*problem())) {
       throw Halide::CompileError("problem=" + problem_.value() +
                                  ": expected a 3x3 filter, stride 1 and dilation 1 for Winograd's algorithm");

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "depthwise_backward_filter_cpu_parameters.h"
+#include "depthwise_planar_cpu_parameters.h"
+#include "planes_cpu.h"
 
 namespace halconv::schedules {
 namespace {
@@ -92,6 +94,12 @@ void schedule_depthwise_backward_filter_cpu(const KernelKey &key, Func result,
   schedule_tiles(key, p, consumer, l);
   tile.compute_at(consumer, l.k_tile);
   schedule_register_tile(p, tile, gradient.pixels.x);
+  if (!turns_planes(key)) return;
+  const Halide::LoopLevel block(consumer, l.channel_block);
+  const PlaneShape shape = plane_shape(key);
+  const int64_t channels = p.vectors * p.lanes;
+  gather_planes(gradient.src, PlaneChannels::kGroups, block, {channels, shape.result_columns}, p.lanes);
+  gather_planes(gradient.d_dst, PlaneChannels::kGroups, block, {channels, shape.image_columns}, p.lanes);
 }
 
 }  // namespace halconv::schedules

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "depthwise_cpu_parameters.h"
+#include "depthwise_planar_cpu_parameters.h"
+#include "planes_cpu.h"
 
 namespace halconv::schedules {
 namespace {
@@ -67,10 +69,9 @@ void schedule_tile_sum(const DepthwiseCpuParameters &p, Func sum, Func result, c
   sum.update().reorder(across, x, other, taps.x, taps.y, taps.z).vectorize(across).unroll(x);
 }
 
-}  // namespace
-
-void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators::Convolution &convolution) {
-  const DepthwiseCpuParameters p = depthwise_cpu_parameters(key);
+/// The loops of `result`, whose elements are the convolution's sums.
+void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func result,
+                    const generators::Convolution &convolution) {
   const Loops l;
   const Var k = result.args()[0], x = result.args()[1], y = result.args()[2], n = result.args()[3],
             g = result.args()[4];
@@ -87,8 +88,7 @@ void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators:
   // do not overhang the channels, and load and store without gathers and masks.
   result.split(across, l.channel_block, l.channel, p.vectors * p.lanes, tail);
   if (key.problem) {
-    result.split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf)
-        .parallel(l.channel_task);
+    result.split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf);
     order.emplace_back(l.channel_task);
   }
   order.insert(order.end(), {l.row_task, n});
@@ -100,9 +100,7 @@ void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators:
       .vectorize(l.lane)
       .unroll(l.vector)
       .unroll(l.tile_x)
-      .unroll(l.tile_y)
-      .parallel(n)
-      .parallel(l.row_task);
+      .unroll(l.tile_y);
   if (!key.problem) {
     schedule_tile_sum(p, convolution.sum, result, convolution.reduction, across, other);
     // Channels lie side by side, and vectors load and store them whole, where each has one filter.
@@ -112,6 +110,36 @@ void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators:
   }
   if (!p.across_multiplier) result.unroll(other);
   schedule_pixel_sum(p, convolution.sum, result, convolution.reduction, across, other, l);
+}
+
+}  // namespace
+
+void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators::Convolution &convolution) {
+  const Loops l;
+  schedule_loops(key, depthwise_cpu_parameters(key), result, convolution);
+  result.parallel(result.args()[3]).parallel(l.row_task);
+  if (key.problem) result.parallel(l.channel_task);
+}
+
+void schedule_depthwise_turned_cpu(const KernelKey &key, Func result, const generators::Convolution &convolution) {
+  const PlaneShape shape = plane_shape(key);
+  DepthwiseCpuParameters p = depthwise_cpu_parameters(key);
+  p.rows_per_task = static_cast<int>(shape.result_rows);
+  const Var k = result.args()[0], x = result.args()[1], y = result.args()[2], n = result.args()[3],
+            g = result.args()[4];
+  const Var channel_task("turned_task"), channel("turned_channel");
+  // What two tasks compute, where the last is moved inwards, has the same bits only if it is the same code.
+  result.split(g, channel_task, channel, p.vectors * p.lanes, TailStrategy::ShiftInwards)
+      .partition(channel_task, Halide::Partition::Never)
+      .reorder(x, channel, y, k, channel_task, n)
+      .parallel(n)
+      .parallel(channel_task);
+  const Halide::LoopLevel task(result, channel_task);
+  Func block = Func(convolution.sum).in(result);
+  block.compute_at(task).reorder_storage(g, k, x, y, n);
+  schedule_loops(key, p, block, convolution);
+  scatter_planes(result, block, PlaneChannels::kGroups, x, channel, shape.result_columns, p.lanes);
+  gather_planes(convolution.source, PlaneChannels::kGroups, task, {p.vectors * p.lanes, shape.image_columns}, p.lanes);
 }
 
 }  // namespace halconv::schedules

@@ -5,6 +5,7 @@
 
 #include "direct_cpu_parameters.h"
 #include "halconv/kernel_name.h"
+#include "planes_cpu.h"
 
 namespace halconv::schedules {
 namespace {
@@ -84,22 +85,22 @@ void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together
   if (p.unroll > together) update.unroll(products, p.unroll / together);
 }
 
-/// A task's part of the image, with the zeros around it; where there are none, nothing beyond the image may be read.
-void schedule_padded(const KernelKey &key, const Convolution &convolution, Func padded, const Expr &channels,
-                     int lanes) {
-  const Var channel = padded.args()[0], x = padded.args()[1], vector("vector"), lane("lane");
+/// A task's part of the image, with the zeros around it, at `level`; where there are none, nothing beyond the image may
+/// be read.
+void schedule_padded(const KernelKey &key, const Convolution &convolution, Func padded, const Expr &channels, int lanes,
+                     const Halide::LoopLevel &level) {
+  const Var channel = padded.args()[0], x = padded.args()[1];
   const int64_t known = key.problem ? direct_shape(key).reduced_channels : 0;
   if (known > 0 && known < lanes / 2) {
     const TailStrategy tail = convolution.inside ? TailStrategy::GuardWithIf : TailStrategy::RoundUp;
-    padded.reorder(channel, x).unroll(channel).vectorize(x, lanes, tail);
+    padded.compute_at(level).reorder(channel, x).unroll(channel).vectorize(x, lanes, tail);
     return;
   }
   if (key.is_planar()) {
-    // Vectors along the planes' rows: loads are dense, stores scatter to the L1 lines of a few pixels.
-    padded.split(x, vector, lane, lanes, TailStrategy::RoundUp).reorder(lane, channel, vector).vectorize(lane);
-  } else {
-    padded.vectorize(channel, lanes, TailStrategy::GuardWithIf);
+    return gather_planes(padded, PlaneChannels::kOfGroup, level,
+                         {key.problem ? std::optional(known) : std::nullopt, {}}, lanes);
   }
+  padded.compute_at(level).vectorize(channel, lanes, TailStrategy::GuardWithIf);
   // One cache line more than the channels: pixels a power of two apart would all fall into the same few sets of L1.
   if (known % 256 == 0) padded.align_storage(channel, channels + 16);
 }
@@ -116,17 +117,22 @@ void schedule_tiles(const DirectCpuParameters &p, int lanes, Stage stage, const 
       .unroll(loops.tile_y);
 }
 
-/// Planes of NCHW: vectors along a row of the result, which a part of it may not have enough columns for.
+/// Whether a tile at an edge may move inwards. An update may not compute a pixel twice.
+bool computes_pixels_twice(const Extents &extents, const ResultPart &part) {
+  return extents.columns && part.update == kPureDefinition;
+}
+
+/// The loops around the planes of NCHW.
 void schedule_planes(const DirectCpuParameters &p, int lanes, const Extents &extents, Func result, Stage stage,
                      const ResultPart &part, const Loops &loops) {
   const Var n = result.args()[3], g = result.args()[4];
-  // An update may not compute a pixel twice.
-  const bool shifts = extents.columns && part.update == kPureDefinition;
-  const int64_t columns = shifts ? std::min<int64_t>(lanes, *extents.columns) : lanes;
-  stage
-      .split(part.x, loops.column_tile, loops.tile_x, static_cast<int>(columns),
-             shifts ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf)
-      .split(loops.row, loops.row_tile, loops.tile_y, p.height, TailStrategy::GuardWithIf)
+  stage.split(loops.row, loops.row_tile, loops.tile_y, p.height, TailStrategy::GuardWithIf);
+  if (computes_pixels_twice(extents, part)) {
+    stage.reorder({part.x, loops.channel, loops.tile_y, loops.row_tile, loops.channel_block, loops.channel_task,
+                   loops.row_task, n, g});
+    return;
+  }
+  stage.split(part.x, loops.column_tile, loops.tile_x, lanes, TailStrategy::GuardWithIf)
       .reorder({loops.tile_x, loops.column_tile, loops.channel, loops.tile_y, loops.row_tile, loops.channel_block,
                 loops.channel_task, loops.row_task, n, g})
       .vectorize(loops.tile_x);
@@ -135,8 +141,8 @@ void schedule_planes(const DirectCpuParameters &p, int lanes, const Extents &ext
 /// A row of register tiles, channels innermost as it leaves the registers, that schedule_planes' loops then store plane
 /// by plane: p.vectors vectors of channels x columns x p.height, 7 KB for 4 AVX-512 vectors and 28 columns. Registers
 /// scattered to the planes at once would touch a page for every channel, and one set of L1 where planes are a power of
-/// two apart. With the copy of the image, both transposed, it reaches 0.82 to 0.89 of the speed of NHWC's kernels on
-/// 3x3 and 7x7 filters and 1x1 from 1024 channels, and 0.55 on 1x1 256->64 @56, where each element is used least
+/// two apart. With the copy of the image, both transposed, it reaches 0.91 to 0.95 of the speed of NHWC's kernels on
+/// 3x3 and 7x7 filters, 0.82 on 1x1 512->128 @28, and 0.63 on 1x1 256->64 @56, where each element is used least
 /// (AVX-512, one core of a Xeon, Sapphire Rapids). Returns where the accumulators are computed.
 Halide::LoopLevel schedule_block(const DirectCpuParameters &p, int lanes, Func result, Func sum, const Loops &outer) {
   Func block = sum.in(result);
@@ -192,7 +198,7 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
   // which pays: 3x3, 7x7 pixels, tiles of 7x2: 11 % faster.
   const bool exact = extents.columns && *extents.columns % p.width == 0 && *extents.rows % p.rows_per_task == 0 &&
                      p.rows_per_task % p.height == 0;
-  const bool shifts = extents.columns && part.update == kPureDefinition;
+  const bool shifts = computes_pixels_twice(extents, part);
   const bool in_place = convolution.inside && (exact || shifts);
   const TailStrategy tail = in_place && shifts ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
   stage.split(c, loops.channel_block, loops.channel, p.vectors * lanes, TailStrategy::GuardWithIf)
@@ -202,6 +208,10 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
   if (key.is_planar()) {
     schedule_planes(p, lanes, extents, result, stage, part, loops);
     tile = schedule_block(p, lanes, result, convolution.sum, loops);
+    if (shifts) {
+      scatter_planes(result, Func(convolution.sum).in(result), PlaneChannels::kOfGroup, part.x.var, loops.channel,
+                     *extents.columns, lanes);
+    }
   } else {
     schedule_tiles(p, lanes, stage, loops.channel, part.x, loops.row, tail, loops);
     stage.reorder({loops.lane, loops.vector, loops.tile_x, loops.tile_y, loops.column_tile, loops.row_tile,
@@ -212,9 +222,8 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
   Func(convolution.sum).compute_at(tile);
   schedule_accumulators(p, lanes, key.channels_per_product(), convolution.sum, convolution.reduction);
   if (in_place) return;
-  Func padded = convolution.padded;
-  padded.compute_at(Halide::LoopLevel(result, loops.row_task));
-  schedule_padded(key, convolution, padded, convolution.reduction.x.extent(), lanes);
+  schedule_padded(key, convolution, convolution.padded, convolution.reduction.x.extent(), lanes,
+                  Halide::LoopLevel(result, loops.row_task));
 }
 
 }  // namespace

@@ -152,10 +152,13 @@ void choose_tasks(const CpuMachine &machine, const DirectShape &s, DirectCpuPara
 }
 
 /// Unrolling the channels amortises the loop's own three instructions; beyond some 100 multiply-adds it buys nothing,
-/// and with fewer registers to spare LLVM spills for it (2 x 14 AVX-512 vectors, 1 x 14 AVX2 vectors).
+/// and with fewer registers to spare LLVM spills for it: 2 x 14 AVX-512 vectors, 1 x 14 AVX2 vectors; 1 x 12 of these
+/// in a strided gradient's phases, as each product of a single vector holds its pixel in a register that a sum could
+/// have.
 int unrolled_channels(const CpuMachine &machine, const DirectShape &s, const Tile &tile) {
   const int64_t spare = machine.registers - (tile.accumulators() + tile.vectors + 1);
-  if (spare < machine.registers / 16) return 1;
+  const bool broadcasts = machine.registers == 16 && tile.vectors == 1;
+  if (spare < (broadcasts ? 3 : machine.registers / 16)) return 1;
   if (s.reduced_channels <= 4) return static_cast<int>(s.reduced_channels);
   for (int unroll : {4, 2}) {
     if (s.reduced_channels % unroll == 0 && unroll * tile.accumulators() <= 112) return unroll;

@@ -15,13 +15,19 @@ using Halide::RVar;
 using Halide::TailStrategy;
 using Halide::Var;
 
-/// The image with columns innermost, so that neighbours in a row fill a vector.
-void schedule_transposed(Func image, int lanes) {
+/// The image with columns innermost, as planes have them, so that neighbours in a row fill a vector.
+void schedule_rows(Func image, bool planar, int lanes) {
   const Var c = image.args()[0], x = image.args()[1], y = image.args()[2], n = image.args()[3], g = image.args()[4];
   const Var block("block"), lane("lane"), tile("tile");
-  image.compute_root()
-      .reorder_storage(x, c, y, n, g)
-      .split(c, block, lane, lanes, TailStrategy::GuardWithIf)
+  image.compute_root().reorder_storage(x, c, y, n, g);
+  if (planar) {
+    image.split(x, tile, lane, lanes, TailStrategy::GuardWithIf)
+        .reorder(lane, tile, c, y, n, g)
+        .vectorize(lane)
+        .parallel(y);
+    return;
+  }
+  image.split(c, block, lane, lanes, TailStrategy::GuardWithIf)
       .split(x, tile, x, lanes, TailStrategy::GuardWithIf)
       .reorder(lane, x, block, tile, y, n, g)
       .vectorize(lane)
@@ -70,7 +76,7 @@ void schedule_part(const FewChannelsCpuParameters &tile, int channels, int lanes
 }  // namespace
 
 bool has_few_channels(const KernelKey &key) {
-  if (!key.problem || key.is_planar() || key.target.has_gpu_feature() || key.operation != kBackwardInput) return false;
+  if (!key.problem || key.target.has_gpu_feature() || key.operation != kBackwardInput) return false;
   const DirectShape shape = direct_shape(key);
   const int lanes = key.lanes();
   return key.channels_per_product() == 1 && key.problem->stride_width > 1 && shape.result_channels <= lanes / 2 &&
@@ -86,7 +92,7 @@ void schedule_few_channels_cpu(const KernelKey &key, Func result, const std::vec
   const int channels = static_cast<int>(shape.result_channels);
   result.bound(result.args()[0], 0, channels);
   for (const ResultPart &part : parts) schedule_part(tile, channels, machine.lanes, result, part);
-  schedule_transposed(parts.front().convolution.image, machine.lanes);
+  schedule_rows(parts.front().convolution.image, key.is_planar(), machine.lanes);
 }
 
 }  // namespace halconv::schedules

@@ -6,6 +6,7 @@
 #include "depthwise_cpu.h"
 #include "depthwise_gpu.h"
 #include "depthwise_planar_cpu.h"
+#include "depthwise_planar_cpu_parameters.h"
 #include "direct_cpu.h"
 #include "direct_gpu.h"
 #include "epilogue_backward_cpu.h"
@@ -46,6 +47,8 @@ void schedule_backward_filter(const KernelKey &key, Halide::Func result, const g
 void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution) {
   if (key.target.has_gpu_feature()) {
     schedule_depthwise_gpu(key, result, convolution);
+  } else if (turns_planes(key)) {
+    schedule_depthwise_turned_cpu(key, result, convolution);
   } else if (key.is_planar()) {
     schedule_depthwise_planar_cpu(key, result, convolution);
   } else {
@@ -53,11 +56,15 @@ void schedule_depthwise(const KernelKey &key, Halide::Func result, const generat
   }
 }
 
+bool sums_rows_in_vectors(const KernelKey &key) {
+  return key.is_planar() && !key.target.has_gpu_feature() && !turns_planes(key);
+}
+
 void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func result,
                                         const generators::FilterGradient &gradient) {
   if (key.target.has_gpu_feature()) {
     schedule_depthwise_backward_filter_gpu(key, result, gradient);
-  } else if (key.is_planar()) {
+  } else if (sums_rows_in_vectors(key)) {
     schedule_depthwise_planar_backward_filter_cpu(key, result, gradient);
   } else {
     schedule_depthwise_backward_filter_cpu(key, result, gradient);

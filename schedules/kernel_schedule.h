@@ -73,6 +73,9 @@ void schedule_backward_filter(const KernelKey &key, Halide::Func result, const g
 /// Schedules depthwise forward and backward_input: vectors of channels, each pixel's sum in a register.
 void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution);
 
+/// Whether schedule_depthwise_backward_filter's kernel sums whole vectors of columns.
+bool sums_rows_in_vectors(const KernelKey &key);
+
 /// Schedules depthwise backward_filter: vectors of channels, the sums of a tile of taps in registers.
 void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func result,
                                         const generators::FilterGradient &gradient);

@@ -6,6 +6,7 @@
 #include "cpu_machine.h"
 #include "halconv/winograd.h"
 #include "number_choices.h"
+#include "register_tiles.h"
 #include "splits.h"
 #include "tuned_table.h"
 
@@ -16,13 +17,13 @@ namespace {
 constexpr int64_t kTasks = 4;
 
 /// Cycles for one tile and all channels. What overhangs is computed too.
-double cycles(const CpuMachine &machine, const Conv2dProblem &problem, const WinogradBackwardFilterCpuParameters &p) {
-  const double multiply_adds = p.vectors * p.channels, loads = p.vectors + p.channels;
+double cycles(const CpuMachine &machine, const Conv2dProblem &problem, const RegisterTile &tile) {
+  const double multiply_adds = tile.vectors * tile.scalars, loads = tile.vectors + tile.scalars;
   // As many chains as latency times units are not quite enough.
   const double busy = std::max(multiply_adds / machine.fmas_per_cycle, 1.2 * machine.fma_latency);
   const double step = std::max(busy, loads / machine.loads_per_cycle) * (1 + 0.05 * loads / multiply_adds);
-  return step * static_cast<double>(ceil_divide(problem.out_channels, p.vectors * machine.lanes) *
-                                    ceil_divide(problem.in_channels, p.channels));
+  return step * static_cast<double>(ceil_divide(problem.out_channels, tile.vectors * machine.lanes) *
+                                    ceil_divide(problem.in_channels, tile.scalars));
 }
 
 /// A task's part of the filter: as square as can be, as a task reads all tiles of its channels on both sides, and those
@@ -68,27 +69,20 @@ void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int t
   best->tiles_in_sequence = static_cast<int>(ceil_divide(tiles, blocks));
 }
 
-/// Register tiles, those of the least cycles first.
-std::vector<WinogradBackwardFilterCpuParameters> register_tiles(const CpuMachine &machine,
-                                                                const Conv2dProblem &problem) {
-  std::vector<std::pair<double, WinogradBackwardFilterCpuParameters>> timed;
-  WinogradBackwardFilterCpuParameters p;
-  for (p.vectors = 1; p.vectors <= 4; ++p.vectors) {
-    for (p.channels = 1; p.vectors * p.channels + p.vectors + 1 <= machine.registers; ++p.channels) {
-      timed.emplace_back(cycles(machine, problem, p), p);
-    }
-  }
-  std::stable_sort(timed.begin(), timed.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
-  std::vector<WinogradBackwardFilterCpuParameters> sorted;
-  for (const auto &[time, tile] : timed) sorted.push_back(tile);
-  return sorted;
+/// Input channels are the scalars.
+std::vector<RegisterTile> filter_register_tiles(const CpuMachine &machine, const Conv2dProblem &problem) {
+  return register_tiles(machine, machine.registers,
+                        [&](const RegisterTile &tile) { return cycles(machine, problem, tile); });
 }
 
 int tile_of(const KernelKey &key) { return key.operation.ends_with(kWinograd2) ? 2 : 4; }
 
 WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
-  WinogradBackwardFilterCpuParameters best = register_tiles(machine, *key.problem).front();
+  const RegisterTile tile = filter_register_tiles(machine, *key.problem).front();
+  WinogradBackwardFilterCpuParameters best;
+  best.vectors = tile.vectors;
+  best.channels = tile.scalars;
   choose_task(machine, *key.problem, tile_of(key), &best);
   choose_tiles(machine, *key.problem, tile_of(key), &best);
   return best;
@@ -111,17 +105,17 @@ std::vector<ScheduleNumbers> winograd_backward_filter_cpu_space(const KernelKey 
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem &problem = *key.problem;
   const WinogradBackwardFilterCpuParameters heuristic = estimate_parameters(key);
-  std::vector<WinogradBackwardFilterCpuParameters> tiles = register_tiles(machine, problem);
+  std::vector<RegisterTile> tiles = filter_register_tiles(machine, problem);
   tiles.resize(std::min(tiles.size(), kRegisterTiles));
   std::vector<ScheduleNumbers> space;
-  for (const WinogradBackwardFilterCpuParameters &tile : tiles) {
+  for (const RegisterTile &tile : tiles) {
     const int64_t blocks = ceil_divide(problem.out_channels, tile.vectors * machine.lanes);
     const std::vector<ScheduleNumbers> choices =
         combinations({{"vectors", {tile.vectors}},
-                      {"channels", {tile.channels}},
+                      {"channels", {tile.scalars}},
                       {"unroll", {1, 2}},
                       {"blocks_per_task", halved_splits(blocks, 1)},
-                      {"channels_per_task", halved_splits(problem.in_channels, tile.channels)},
+                      {"channels_per_task", halved_splits(problem.in_channels, tile.scalars)},
                       {"tiles_in_sequence", {heuristic.tiles_in_sequence, ceil_divide(heuristic.tiles_in_sequence, 2)}},
                       {"streams_tiles", {0, 1}}});
     space.insert(space.end(), choices.begin(), choices.end());

@@ -8,6 +8,7 @@
 #include "halconv/kernel_name.h"
 #include "halconv/winograd.h"
 #include "number_choices.h"
+#include "register_tiles.h"
 #include "splits.h"
 #include "tuned_table.h"
 
@@ -19,8 +20,8 @@ constexpr int64_t kTasks = 8;
 
 /// Cycles of all products of one element of the transformed tiles, for one channel of the image and `tiles` tiles. What
 /// overhangs, channels or tiles, is computed too.
-double cycles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles, const WinogradCpuParameters &p) {
-  const double multiply_adds = p.vectors * p.tiles, loads = p.vectors + p.tiles;
+double cycles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles, const RegisterTile &tile) {
+  const double multiply_adds = tile.vectors * tile.scalars, loads = tile.vectors + tile.scalars;
   // As many chains as latency times units are not quite enough, and where loads come near the number that the ports
   // take, multiply-adds wait for some of them.
   const double busy = std::max(multiply_adds / machine.fmas_per_cycle, 1.15 * machine.fma_latency);
@@ -28,23 +29,13 @@ double cycles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles, 
   const double share = load_cycles / busy;
   const double step = std::max(busy, load_cycles) + 0.3 * load_cycles * share * share;
   const double first_and_last = 2 * multiply_adds / static_cast<double>(s.image_channels);
-  return (step + first_and_last) *
-         static_cast<double>(ceil_divide(s.result_channels, p.vectors * machine.lanes) * ceil_divide(tiles, p.tiles));
+  return (step + first_and_last) * static_cast<double>(ceil_divide(s.result_channels, tile.vectors * machine.lanes) *
+                                                       ceil_divide(tiles, tile.scalars));
 }
 
-/// Register tiles for tasks of `tiles` tiles, those of the least cycles first.
-std::vector<WinogradCpuParameters> register_tiles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles) {
-  std::vector<std::pair<double, WinogradCpuParameters>> timed;
-  WinogradCpuParameters p;
-  for (p.vectors = 1; p.vectors <= 4; ++p.vectors) {
-    for (p.tiles = 1; p.vectors * p.tiles + p.vectors + 1 <= machine.registers && p.tiles <= tiles; ++p.tiles) {
-      timed.emplace_back(cycles(machine, s, tiles, p), p);
-    }
-  }
-  std::stable_sort(timed.begin(), timed.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
-  std::vector<WinogradCpuParameters> sorted;
-  for (const auto &[time, tile] : timed) sorted.push_back(tile);
-  return sorted;
+/// For tasks of `tiles` tiles, which are the scalars.
+std::vector<RegisterTile> task_register_tiles(const CpuMachine &machine, const WinogradShape &s, int64_t tiles) {
+  return register_tiles(machine, tiles, [&](const RegisterTile &tile) { return cycles(machine, s, tiles, tile); });
 }
 
 /// Rows of tiles, evened out over the image. The transformed filter is read once for every task: while it stays in L2,
@@ -61,17 +52,20 @@ int task_tile_rows(const CpuMachine &machine, const WinogradShape &s) {
 
 /// Blocks of the result's channels. Tasks hold whole blocks of the packed filter, as many each: a task that overhangs
 /// would read behind the last.
-int64_t result_blocks(const KernelKey &key, const WinogradCpuParameters &p) {
-  return ceil_divide(winograd_shape(key).result_channels, p.vectors * key.lanes());
+int64_t result_blocks(const KernelKey &key, int vectors) {
+  return ceil_divide(winograd_shape(key).result_channels, vectors * key.lanes());
 }
 
 WinogradCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const WinogradShape s = winograd_shape(key);
   const int tile_rows = task_tile_rows(machine, s);
-  WinogradCpuParameters p = register_tiles(machine, s, tile_rows * s.tile_columns).front();
+  const RegisterTile tile = task_register_tiles(machine, s, tile_rows * s.tile_columns).front();
+  WinogradCpuParameters p;
+  p.vectors = tile.vectors;
+  p.tiles = tile.scalars;
   p.tile_rows_per_task = tile_rows;
-  const int64_t blocks = result_blocks(key, p);
+  const int64_t blocks = result_blocks(key, p.vectors);
   const int64_t tasks = s.batch * ceil_divide(s.tile_rows, p.tile_rows_per_task);
   p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
   while (blocks % p.blocks_per_task != 0) --p.blocks_per_task;
@@ -93,10 +87,20 @@ WinogradShape winograd_shape(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
   const int tile = key.operation.ends_with(kWinograd2) ? 2 : 4;
   if (key.operation.starts_with(kBackwardInput)) {
-    return {tile,   p.out_channels, p.in_channels, ceil_divide(p.in_height, tile), ceil_divide(p.in_width, tile),
+    return {tile,
+            p.out_channels,
+            p.in_channels,
+            p.in_width,
+            ceil_divide(p.in_height, tile),
+            ceil_divide(p.in_width, tile),
             p.batch};
   }
-  return {tile,   p.in_channels, p.out_channels, ceil_divide(p.out_height, tile), ceil_divide(p.out_width, tile),
+  return {tile,
+          p.in_channels,
+          p.out_channels,
+          p.out_width,
+          ceil_divide(p.out_height, tile),
+          ceil_divide(p.out_width, tile),
           p.batch};
 }
 
@@ -107,16 +111,16 @@ std::vector<ScheduleNumbers> winograd_cpu_space(const KernelKey &key) {
   const WinogradCpuParameters heuristic = estimate_parameters(key);
   std::vector<ScheduleNumbers> space;
   for (const int64_t tile_rows : halved_splits(s.tile_rows, 1)) {
-    std::vector<WinogradCpuParameters> tiles = register_tiles(machine, s, tile_rows * s.tile_columns);
+    std::vector<RegisterTile> tiles = task_register_tiles(machine, s, tile_rows * s.tile_columns);
     tiles.resize(std::min(tiles.size(), kRegisterTiles));
-    for (const WinogradCpuParameters &tile : tiles) {
-      const std::vector<ScheduleNumbers> choices =
-          combinations({{"vectors", {tile.vectors}},
-                        {"tiles", {tile.tiles}},
-                        {"unroll", {1, 2}},
-                        {"tile_rows_per_task", {tile_rows}},
-                        {"images_per_task", {1}},
-                        {"blocks_per_task", divisors(result_blocks(key, tile), result_blocks(key, tile))}});
+    for (const RegisterTile &tile : tiles) {
+      const int64_t blocks = result_blocks(key, tile.vectors);
+      const std::vector<ScheduleNumbers> choices = combinations({{"vectors", {tile.vectors}},
+                                                                 {"tiles", {tile.scalars}},
+                                                                 {"unroll", {1, 2}},
+                                                                 {"tile_rows_per_task", {tile_rows}},
+                                                                 {"images_per_task", {1}},
+                                                                 {"blocks_per_task", divisors(blocks, blocks)}});
       space.insert(space.end(), choices.begin(), choices.end());
     }
   }
@@ -136,7 +140,7 @@ WinogradCpuParameters winograd_cpu_parameters(const KernelKey &key) {
   row->read("images_per_task", 1, kMost, &p.images_per_task);
   row->read("blocks_per_task", 1, kMost, &p.blocks_per_task);
   row->check_all_read();
-  if (const int64_t blocks = result_blocks(key, p); blocks % p.blocks_per_task != 0) {
+  if (const int64_t blocks = result_blocks(key, p.vectors); blocks % p.blocks_per_task != 0) {
     row->fail("blocks_per_task is " + std::to_string(p.blocks_per_task) + ", expected a divisor of " +
               std::to_string(blocks) + ", the blocks of the result's channels");
   }

@@ -18,6 +18,7 @@ struct WinogradCpuParameters {
 struct WinogradShape {
   int tile_size;  ///< rows and columns of the result in a tile
   int64_t image_channels, result_channels;
+  int64_t columns;                  ///< of the result
   int64_t tile_rows, tile_columns;  ///< tiles of an image
   int64_t batch;
 

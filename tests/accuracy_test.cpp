@@ -80,14 +80,15 @@ class WinogradAccuracyTest : public ::testing::TestWithParam<std::string> {
   }
 
   Convolution convolution(Fill fill) const {
-    return Convolution(operation_of(kernel_), *kernel_.problem, fill, Guard::kAfter, HALCONV_FLOAT32,
-                       kernel_.algorithm);
+    return Convolution(operation_of(kernel_), *kernel_.problem, fill, Guard::kAfter, HALCONV_FLOAT32, kernel_.algorithm,
+                       kWholeEpilogue, kernel_.data_format);
   }
 
   GuardedTensor run(const Convolution &convolution) const {
     halconv_execution execution{};
     execution.kernel = GetParam().c_str();
-    const Plan plan = create_plan(convolution.operation(), convolution.problem(), execution);
+    const Plan plan = create_plan(convolution.operation(), convolution.problem(), execution,
+                                  {HALCONV_FLOAT32, HALCONV_HOST, kernel_.data_format});
     GuardedTensor result = convolution.make_result();
     EXPECT_TRUE(plan && ok(convolution.run(plan.get(), &result)));
     return result;
@@ -102,7 +103,7 @@ TEST_P(WinogradAccuracyTest, KeepsItsBoundsOnBadlyScaledData) {
   const GuardedTensor result = run(convolution);
   EXPECT_TRUE(convolution.is_within_error_bound(result));
   const reference::WinogradError error(convolution.operation(), kernel_.algorithm, convolution.problem());
-  EXPECT_LE(largest_error(result.values(), convolution.expected().value),
+  EXPECT_LE(largest_error(convolution.result_values(result), convolution.expected().value),
             error.bound(largest(convolution.first_values()), largest(convolution.second_values())));
 }
 
@@ -116,7 +117,7 @@ TEST_P(StandardAccuracyTest, TilesOf2x2ErrNoMoreThanALoopInSequence) {
     const std::vector<double> &expected = convolution.expected().value;
     const std::vector<double> sequence = sums_in_sequence(convolution.operation(), convolution.problem(),
                                                           convolution.first_values(), convolution.second_values());
-    EXPECT_LE(largest_error(run(convolution).values(), expected), largest_error(sequence, expected));
+    EXPECT_LE(largest_error(convolution.result_values(run(convolution)), expected), largest_error(sequence, expected));
   }
 }
 

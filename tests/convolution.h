@@ -170,6 +170,9 @@ class Convolution {
   halconv_tensor second() const { return second_.view(); }
   std::vector<double> first_values() const { return values(first_, operation_ != HALCONV_BACKWARD_INPUT); }
   std::vector<double> second_values() const { return values(second_, !is_forward(operation_)); }
+  std::vector<double> result_values(const GuardedTensor &result) const {
+    return values(result, operation_ != HALCONV_BACKWARD_FILTER);
+  }
   halconv_tensor filter() const { return is_forward(operation_) ? second_.view() : first_.view(); }
 
   /// A result that nobody has written.

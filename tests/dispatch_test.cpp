@@ -111,9 +111,9 @@ class DispatchTest : public ::testing::Test {
   }
 
   static std::string explanation(halconv_operation operation, const Conv2dProblem &problem,
-                                 const halconv_execution &execution = {}) {
+                                 const halconv_execution &execution = {}, const halconv_tensor_format &format = {}) {
     std::string text(1 << 20, '\0');
-    EXPECT_TRUE(ok(halconv_explain(operation, to_string(problem).c_str(), nullptr, &execution, text.data(), text.size(),
+    EXPECT_TRUE(ok(halconv_explain(operation, to_string(problem).c_str(), &format, &execution, text.data(), text.size(),
                                    nullptr)));
     return text.c_str();
   }
@@ -343,15 +343,17 @@ TEST_F(DispatchTest, TakesTheAlgorithmsThatTheAccuracyAllows) {
     execution.target = kernel.target.c_str();
     const auto algorithm = [&](halconv_accuracy accuracy) {
       execution.accuracy = accuracy;
-      return chosen(operation_of(kernel), *kernel.problem, execution).algorithm;
+      return chosen(operation_of(kernel), *kernel.problem, execution, HALCONV_FLOAT32, kernel.data_format).algorithm;
+    };
+    const auto explained = [&] {
+      return explanation(operation_of(kernel), *kernel.problem, execution,
+                         {HALCONV_FLOAT32, HALCONV_HOST, kernel.data_format});
     };
     EXPECT_EQ(algorithm(HALCONV_ACCURACY_STRICT), "");
     EXPECT_NE(algorithm(HALCONV_ACCURACY_STANDARD), kWinograd4);
-    EXPECT_TRUE(contains(explanation(operation_of(kernel), *kernel.problem, execution),
-                         "accuracy standard does not allow " + kernel.operation + "_winograd4"));
+    EXPECT_TRUE(contains(explained(), "accuracy standard does not allow " + kernel.operation + "_winograd4"));
     execution.accuracy = HALCONV_ACCURACY_STRICT;
-    EXPECT_TRUE(contains(explanation(operation_of(kernel), *kernel.problem, execution),
-                         to_string(kernel) + ": accuracy strict allows the direct sum only"));
+    EXPECT_TRUE(contains(explained(), to_string(kernel) + ": accuracy strict allows the direct sum only"));
     ++checked;
   }
   if (checked == 0) GTEST_SKIP() << "no library for this CPU holds a kernel by Winograd's algorithm";

@@ -35,7 +35,8 @@ expect_failure("" problem=generic "expected a 3x3 filter" conv2d_backward_input_
 expect_failure("" "problem=mb1ic16oc16ih9kh3;dtype=f64" "dtype=f64: expected f32" conv2d_backward_filter_winograd2)
 expect_failure("" dtype=f64 "dtype=f64: expected f32" reorder_filter_forward_winograd4)
 expect_failure("" data_format=chwn "data_format=chwn: expected one of nhwc, nchw")
-expect_failure("" "problem=mb1ic16oc16ih9kh3;data_format=nchw" "data_format=nchw: expected nhwc" conv2d_forward_winograd2)
+expect_failure("" "problem=mb1ic16oc16ih9kh3;data_format=nchw" "data_format=nchw: expected nhwc"
+  conv2d_backward_filter_winograd2)
 expect_failure("" "${problem};table=nowhere.txt" "table=nowhere.txt: cannot be read")
 expect_failure("# comment\nconv2d_sideways generic width=1" "${tuned}"
   "table.txt:2: \"conv2d_sideways\", expected an operation")

@@ -20,16 +20,44 @@
 namespace halconv::testing {
 namespace {
 
-/// The linked kernels that compute a convolution; the others convert layouts for them.
-std::vector<std::string> convolution_kernels() {
+/// The linked kernels that compute a convolution, and that a test is for; the others convert layouts for them.
+std::vector<std::string> convolution_kernels(bool (*is_wanted)(const KernelName &)) {
   std::vector<std::string> names;
   for (int32_t i = 0; i < halconv_kernel_count(); ++i) {
     halconv_kernel_info info{};
-    if (halconv_kernel(i, &info).code == HALCONV_OK && std::string_view(info.operation).starts_with("conv2d_")) {
-      names.emplace_back(info.name);
-    }
+    if (halconv_kernel(i, &info).code != HALCONV_OK || !std::string_view(info.operation).starts_with("conv2d_"))
+      continue;
+    const ParseResult<KernelName> name = parse_kernel_name(info.name);
+    if (!name.value || is_wanted(*name.value)) names.emplace_back(info.name);
   }
   return names;
+}
+
+bool is_any(const KernelName &) { return true; }
+bool is_fused(const KernelName &kernel) { return kernel.operation == kForwardFused; }
+bool is_on_cpu(const KernelName &kernel) { return find_target(kernel.target)->kind == TargetKind::kCpu; }
+
+bool has_16_bits(const KernelName &kernel) { return find_dtype(kernel.dtype)->bytes == 2; }
+
+/// On a GPU nothing but a clamp or a conversion could lose it.
+bool may_lose_nan(const KernelName &kernel) {
+  if (kernel.dtype == find_dtype(HALCONV_INT32)->name) return false;
+  return is_fused(kernel) || has_16_bits(kernel) || is_on_cpu(kernel);
+}
+
+bool converts(const KernelName &kernel) {
+  return has_16_bits(kernel) && kernel.operation == kForward && !kernel.problem;
+}
+
+/// Elsewhere the filter is the result, or read as it is.
+bool keeps_filter(const KernelName &kernel) {
+  return kernel.operation != kBackwardFilter && kernel.algorithm != kAutodiff;
+}
+
+/// Generic kernels of planes, but what is derived, which is stored whole, and what runs where scratch is not to be
+/// seen.
+bool stages_planes(const KernelName &kernel) {
+  return kernel.data_format == HALCONV_NCHW && !kernel.problem && kernel.algorithm != kAutodiff && is_on_cpu(kernel);
 }
 
 /// The most floating-point operations that a test's problem may have: the environment variable HALCONV_MAX_FLOPS, for
@@ -118,8 +146,9 @@ TEST_P(KernelTest, IsWithinTheErrorBoundOnReals) {
   }
 }
 
-TEST_P(KernelTest, IsExactWithEveryEpilogue) {
-  if (kernel_.operation != kForwardFused) return;
+class FusedKernelTest : public KernelTest {};
+
+TEST_P(FusedKernelTest, IsExactWithEveryEpilogue) {
   constexpr EpilogueCase kCases[] = {{false, false, HALCONV_NO_ACTIVATION},
                                      {true, false, HALCONV_NO_ACTIVATION},
                                      {true, false, HALCONV_RELU},
@@ -135,10 +164,9 @@ TEST_P(KernelTest, IsExactWithEveryEpilogue) {
   }
 }
 
-TEST_P(KernelTest, LetsNaNThrough) {
-  // On a GPU nothing but a clamp or a conversion could lose it.
-  const bool may_lose_nan = kernel_.operation == kForwardFused || find_dtype(kernel_.dtype)->bytes == 2 || is_cpu();
-  if (!may_lose_nan || dtype() == HALCONV_INT32) return;
+class NaNKernelTest : public KernelTest {};
+
+TEST_P(NaNKernelTest, LetsNaNThrough) {
   for (const Conv2dProblem &problem : problems_) {
     const Convolution convolution = this->convolution(problem, Fill::kNaN);
     SCOPED_TRACE(convolution.repro(GetParam()));
@@ -146,10 +174,11 @@ TEST_P(KernelTest, LetsNaNThrough) {
   }
 }
 
+class ConvertingKernelTest : public KernelTest {};
+
 /// Every number of 16 bits through a filter of one tap, which leaves it, rounds every product, makes the least ones
 /// subnormal or zero, or the largest infinite.
-TEST_P(KernelTest, ConvertsEveryNumberOf16Bits) {
-  if (find_dtype(kernel_.dtype)->bytes != 2 || kernel_.operation != kForward || kernel_.problem) return;
+TEST_P(ConvertingKernelTest, ConvertsEveryNumberOf16Bits) {
   const Conv2dProblem problem =
       parse_problem(kernel_.algorithm == kDepthwise ? "g64mb1ic64oc64ih32kh1" : "mb1ic1oc1ih256kh1");
   GuardedTensor input(image_shape(input_shape(problem), kernel_.data_format), Guard::kAfter, dtype());
@@ -208,9 +237,9 @@ TEST_P(KernelTest, GivesTheSameBitsOnceAsByAPlan) {
   }
 }
 
-TEST_P(KernelTest, GivesTheSameBitsWithAPreparedFilter) {
-  // There the filter is the result, or read as it is.
-  if (operation_of(kernel_) == HALCONV_BACKWARD_FILTER || kernel_.algorithm == kAutodiff) return;
+class FilterKeepingKernelTest : public KernelTest {};
+
+TEST_P(FilterKeepingKernelTest, GivesTheSameBitsWithAPreparedFilter) {
   for (const Conv2dProblem &problem : problems_) {
     const Convolution convolution = this->convolution(problem, Fill::kReals);
     SCOPED_TRACE(convolution.repro(GetParam()));
@@ -250,11 +279,10 @@ TEST_P(KernelTest, AllocatesNothingFromTheSecondRunOn) {
   }
 }
 
+class PlanesKernelTest : public KernelTest {};
+
 /// A kernel of NCHW images brings parts of them into the order that it computes in, never a whole one.
-TEST_P(KernelTest, StagesPartsOfPlanes) {
-  const bool is_scheduled = kernel_.algorithm != kAutodiff;  // what is derived is stored whole
-  // A GPU's scratch is not to be seen.
-  if (kernel_.data_format != HALCONV_NCHW || kernel_.problem || !is_cpu() || !is_scheduled) return;
+TEST_P(PlanesKernelTest, StagesPartsOfPlanes) {
   const Conv2dProblem problem =
       parse_problem(kernel_.algorithm == kDepthwise ? "g16mb1ic16oc16ih256kh3ph1" : "mb1ic16oc16ih256kh1");
   const Convolution convolution = this->convolution(problem, Fill::kExactIntegers);
@@ -271,8 +299,19 @@ TEST_P(KernelTest, StagesPartsOfPlanes) {
   EXPECT_LT(scratch.peak_bytes(), problem.input_elements().value() * find_dtype(kernel_.dtype)->bytes / 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, KernelTest, ::testing::ValuesIn(convolution_kernels()),
-                         [](const auto &kernel) { return kernel.param; });
+std::string name_of(const ::testing::TestParamInfo<std::string> &kernel) { return kernel.param; }
+
+INSTANTIATE_TEST_SUITE_P(Kernels, KernelTest, ::testing::ValuesIn(convolution_kernels(is_any)), name_of);
+INSTANTIATE_TEST_SUITE_P(Kernels, NaNKernelTest, ::testing::ValuesIn(convolution_kernels(may_lose_nan)), name_of);
+INSTANTIATE_TEST_SUITE_P(Kernels, FilterKeepingKernelTest, ::testing::ValuesIn(convolution_kernels(keeps_filter)),
+                         name_of);
+// None where no such kernel was planned.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FusedKernelTest);
+INSTANTIATE_TEST_SUITE_P(Kernels, FusedKernelTest, ::testing::ValuesIn(convolution_kernels(is_fused)), name_of);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ConvertingKernelTest);
+INSTANTIATE_TEST_SUITE_P(Kernels, ConvertingKernelTest, ::testing::ValuesIn(convolution_kernels(converts)), name_of);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PlanesKernelTest);
+INSTANTIATE_TEST_SUITE_P(Kernels, PlanesKernelTest, ::testing::ValuesIn(convolution_kernels(stages_planes)), name_of);
 
 }  // namespace
 }  // namespace halconv::testing

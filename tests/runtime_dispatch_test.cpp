@@ -23,12 +23,21 @@ constexpr const char *kWithAlgorithm = "conv2d_forward_imaginary__g1mb1_ic7oc13_
 constexpr const char *kGeneric = "conv2d_forward__generic__f32__x86_64";
 constexpr const char *kOpenCl = "conv2d_forward__g1mb1_ic7oc13_ih29oh29kh3sh1ph1__f32__opencl";
 constexpr const char *kDifferentiated = "conv2d_backward_input_autodiff__generic__f32__x86_64";
+/// Of 15x15 = 225 and 13x13 = 169 pixels, and the other way round.
+constexpr const char *kShrinking = "conv2d_forward_winograd2__g1mb1_ic7oc13_ih15oh13kh3sh1ph0__f32__x86_64";
+constexpr const char *kShrinkingGradient =
+    "conv2d_backward_input_winograd2__g1mb1_ic7oc13_ih15oh13kh3sh1ph0__f32__x86_64";
+constexpr const char *kGrowing = "conv2d_forward_winograd2__g1mb1_ic7oc13_ih13oh15kh3sh1ph2__f32__x86_64";
+constexpr const char *kGrowingGradient =
+    "conv2d_backward_input_winograd2__g1mb1_ic7oc13_ih13oh15kh3sh1ph2__f32__x86_64";
 constexpr const char *kMalformed = "conv2d_sideways__generic__f32__x86_64";
 
 const halconv_kernel_row kRows[] = {
     {kOpenCl, never_called, no_metadata},         {kGeneric, never_called, no_metadata},
     {kWithAlgorithm, never_called, no_metadata},  {kSpecialised, never_called, no_metadata},
     {kDifferentiated, never_called, no_metadata}, {kMalformed, never_called, no_metadata},
+    {kShrinking, never_called, no_metadata},      {kShrinkingGradient, never_called, no_metadata},
+    {kGrowing, never_called, no_metadata},        {kGrowingGradient, never_called, no_metadata},
 };
 
 class RuntimeDispatchTest : public ::testing::Test {
@@ -117,6 +126,24 @@ TEST_F(RuntimeDispatchTest, DifferentiatesOnlyOnRequest) {
   request_.algorithm = kAutodiff;
   execution_.target = "x86_64";
   EXPECT_EQ(selected(), kDifferentiated);
+}
+
+/// From 196 pixels of the result on, which is the output, or the input's gradient.
+TEST_F(RuntimeDispatchTest, CountsTheResultsPixelsForWinograd) {
+  execution_.target = "x86_64";
+  const auto request = [&](const char *kernel) {
+    const KernelName name = parse_kernel_name(kernel).value.value();
+    request_.operation = name.operation == kForward ? kForward : kBackwardInput;
+    request_.problem = name.problem.value();
+  };
+  for (const char *kernel : {kShrinkingGradient, kGrowing}) {
+    request(kernel);
+    EXPECT_EQ(selected(), kernel);
+  }
+  for (const char *kernel : {kShrinking, kGrowingGradient}) {
+    request(kernel);
+    EXPECT_EQ(rejection(kernel), "with a filter prepared once it pays from 196 pixels on, and the result has 169");
+  }
 }
 
 TEST_F(RuntimeDispatchTest, NamesWhatIsWrongWithATarget) {

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -20,32 +21,32 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const std::map<std::string, Operation> kOperationsByName = {{"forward", Operation::kForward},
-                                                            {"backward_input", Operation::kBackwardInput},
-                                                            {"backward_filter", Operation::kBackwardFilter}};
+const std::map<std::string, PlannedOperation> kOperationsByName = {
+    {"forward", PlannedOperation::kForward},
+    {"forward_fused", PlannedOperation::kForwardFused},
+    {"backward_input", PlannedOperation::kBackwardInput},
+    {"backward_filter", PlannedOperation::kBackwardFilter}};
 
-const char *name_of(Operation operation) {
-  switch (operation) {
-    case Operation::kForward:
-      return "forward";
-    case Operation::kBackwardInput:
-      return "backward_input";
-    case Operation::kBackwardFilter:
-      break;
-  }
-  return "backward_filter";
-}
+const std::map<std::string, DataFormat> kDataFormatsByName = {{"nhwc", DataFormat::kNhwc}, {"nchw", DataFormat::kNchw}};
 
 struct Options {
   bool json = false;
   std::string problem;
   std::vector<std::string> operations{"forward", "backward_input", "backward_filter"};
+  std::optional<std::string> data_format;
+  std::vector<std::string> epilogue{"bias", "residual", "relu"};
   Execution execution;
 
-  std::vector<Operation> selected_operations() const {
-    std::vector<Operation> selected;
-    for (const std::string &name : operations) selected.push_back(kOperationsByName.at(name));
-    return selected;
+  DataFormat selected_data_format() const { return kDataFormatsByName.at(data_format.value_or("nhwc")); }
+
+  EpilogueParts selected_epilogue() const {
+    const auto has = [&](const char *part) {
+      return std::find(epilogue.begin(), epilogue.end(), part) != epilogue.end();
+    };
+    return {has("bias"), has("residual"),
+            has("relu6")  ? Activation::kRelu6
+            : has("relu") ? Activation::kRelu
+                          : Activation::kNone};
   }
 };
 
@@ -66,9 +67,11 @@ Result<SuiteEntry> parse(const std::string &problem) {
   return Status(status);
 }
 
-/// Kernels of the operations and the target asked for, those that reorder an operation's filter included.
+/// Kernels of the operations, the data format and the target asked for, those that reorder an operation's filter
+/// included.
 bool is_listed(const KernelInfo &kernel, const Options &options) {
   if (options.execution.target && kernel.target != *options.execution.target) return false;
+  if (options.data_format && kernel.data_format != *options.data_format) return false;
   return std::any_of(options.operations.begin(), options.operations.end(), [&](const std::string &operation) {
     return kernel.operation.starts_with("conv2d_" + operation) || kernel.operation == "reorder_filter_" + operation;
   });
@@ -99,10 +102,25 @@ int list(const Options &options) {
   return 0;
 }
 
+Result<std::string> explain_operation(PlannedOperation operation, const Options &options) {
+  const TensorFormat format{.data_format = options.selected_data_format()};
+  switch (operation) {
+    case PlannedOperation::kForwardFused:
+      return explain_fused(options.problem, options.execution, format);
+    case PlannedOperation::kForward:
+      return halconv::explain(Operation::kForward, options.problem, options.execution, format);
+    case PlannedOperation::kBackwardInput:
+      return halconv::explain(Operation::kBackwardInput, options.problem, options.execution, format);
+    case PlannedOperation::kBackwardFilter:
+      break;
+  }
+  return halconv::explain(Operation::kBackwardFilter, options.problem, options.execution, format);
+}
+
 int explain(const Options &options) {
   Json explanations = Json::array();
-  for (Operation operation : options.selected_operations()) {
-    const Result<std::string> text = halconv::explain(operation, options.problem, options.execution);
+  for (const std::string &operation : options.operations) {
+    const Result<std::string> text = explain_operation(kOperationsByName.at(operation), options);
     if (!text.ok()) return fail(text.status().message());
     Json candidates = Json::array();
     std::istringstream lines(*text);
@@ -111,8 +129,8 @@ int explain(const Options &options) {
       const std::string verdict = line.substr(colon + 2);
       candidates.push_back({{"kernel", line.substr(0, colon)}, {"chosen", verdict == "chosen"}, {"reason", verdict}});
     }
-    explanations.push_back({{"operation", name_of(operation)}, {"candidates", candidates}});
-    if (!options.json) std::printf("%s\n%s", name_of(operation), text->c_str());
+    explanations.push_back({{"operation", operation}, {"candidates", candidates}});
+    if (!options.json) std::printf("%s\n%s", operation.c_str(), text->c_str());
   }
   if (options.json) print_json(explanations);
   return 0;
@@ -124,12 +142,14 @@ int run(const Options &options) {
   const double giga_flops = entry->problem.flops() / 1e9;
   bool all_right = true;
   Json reports = Json::array();
-  for (Operation operation : options.selected_operations()) {
-    const Result<RunReport> report = run_problem(operation, entry->problem, options.execution);
-    if (!report.ok()) return fail(std::string(name_of(operation)) + ": " + report.status().message());
+  for (const std::string &operation : options.operations) {
+    const Result<RunReport> report =
+        run_problem({kOperationsByName.at(operation), entry->problem, options.selected_data_format(),
+                     options.selected_epilogue(), options.execution});
+    if (!report.ok()) return fail(operation + ": " + report.status().message());
     all_right &= report->is_right();
     const double rate = giga_flops / report->best_milliseconds * 1e3;
-    reports.push_back({{"operation", name_of(operation)},
+    reports.push_back({{"operation", operation},
                        {"kernel", report->kernel},
                        {"right", report->is_right()},
                        {"max_error", report->max_error},
@@ -190,8 +210,12 @@ int main(int argc, char **argv) {
         ->required();
   };
   const auto add_selection = [&](CLI::App *subcommand) {
-    subcommand->add_option("--op", options.operations, "Only this operation; may be repeated (default: all)")
+    subcommand
+        ->add_option("--op", options.operations,
+                     "Only this operation; may be repeated (default: all but forward_fused)")
         ->check(CLI::IsMember(kOperationsByName));
+    subcommand->add_option("--data-format", options.data_format, "Layout of images (default: nhwc; list: all)")
+        ->check(CLI::IsMember(kDataFormatsByName));
     subcommand->add_option("--target", options.execution.target,
                            "Only this target: x86_64, avx2, avx512, cuda, opencl");
   };
@@ -203,6 +227,11 @@ int main(int argc, char **argv) {
   CLI::App *const run_command = command("run", "Check the kernel against plain loops and time it", run);
   add_problem(run_command);
   add_selection(run_command);
+  run_command
+      ->add_option("--epilogue", options.epilogue, "What forward_fused does: some of bias, residual, relu, relu6")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"bias", "residual", "relu", "relu6"}))
+      ->capture_default_str();
   run_command->add_option("--kernel", options.execution.kernel, "Run this kernel");
   run_command->add_option("--threads", options.execution.threads, "At most so many CPU threads (default: all cores)")
       ->check(CLI::NonNegativeNumber);

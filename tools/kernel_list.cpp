@@ -185,31 +185,31 @@ bool is_worth_specialising(const Conv2dProblem &p, const TargetInfo &target) {
   return phases <= (target.kind == TargetKind::kCpu ? 16 : 9);
 }
 
-/// Whether the problem may get kernels by several algorithms: NHWC in floats, on CPUs with fused multiply-adds.
-bool has_algorithms(const ListedProblem &listed, const TargetInfo &target, const DtypeInfo &dtype) {
-  return listed.data_format == HALCONV_NHWC && dtype.value == HALCONV_FLOAT32 &&
-         (target.name == "avx2" || target.name == "avx512");
+/// Whether problems may get kernels by several algorithms: in floats, on CPUs with fused multiply-adds.
+bool has_algorithms(const TargetInfo &target, const DtypeInfo &dtype) {
+  return dtype.value == HALCONV_FLOAT32 && (target.name == "avx2" || target.name == "avx512");
 }
 
-/// Whether the problem gets kernels that pack the filter themselves: with channels enough for a vector on each side,
-/// and so few pixels of one image that packing counts. Done before, it takes as long as the products at 7x7, a tenth of
-/// their time at 14x14, and nothing that shows at 28x28 (schedules/direct_cpu.cpp).
+/// Whether the problem gets kernels that pack the filter themselves: of NHWC, with channels enough for a vector on each
+/// side, and so few pixels of one image that packing counts. Done before, it takes as long as the products at 7x7, a
+/// tenth of their time at 14x14, and nothing that shows at 28x28 (schedules/direct_cpu.cpp).
 bool is_worth_packing(const ListedProblem &listed, std::string_view operation, const TargetInfo &target,
                       const DtypeInfo &dtype) {
   constexpr int64_t kLeastChannels = 16, kMostPixels = 14 * 14;
   const Conv2dProblem &p = listed.problem, group = p.group();
-  return (operation == kForward || operation == kBackwardInput) && has_algorithms(listed, target, dtype) &&
-         group.in_channels >= kLeastChannels && group.out_channels >= kLeastChannels && p.batch == 1 &&
-         p.out_height * p.out_width <= kMostPixels;
+  return (operation == kForward || operation == kBackwardInput) && has_algorithms(target, dtype) &&
+         listed.data_format == HALCONV_NHWC && group.in_channels >= kLeastChannels &&
+         group.out_channels >= kLeastChannels && p.batch == 1 && p.out_height * p.out_width <= kMostPixels;
 }
 
 /// Whether the problem gets kernels by Winograd's algorithm: with channels enough for a vector on each side of the
-/// products.
-bool is_worth_winograd(const ListedProblem &listed, const TargetInfo &target, const DtypeInfo &dtype) {
+/// products. The filter's gradient is for NHWC.
+bool is_worth_winograd(const ListedProblem &listed, std::string_view operation, const TargetInfo &target,
+                       const DtypeInfo &dtype) {
   constexpr int64_t kLeastChannels = 16;
   const Conv2dProblem &p = listed.problem;
-  return has_algorithms(listed, target, dtype) && fits_winograd(p) && p.in_channels >= kLeastChannels &&
-         p.out_channels >= kLeastChannels;
+  return (listed.data_format == HALCONV_NHWC || operation != kBackwardFilter) && has_algorithms(target, dtype) &&
+         fits_winograd(p) && p.in_channels >= kLeastChannels && p.out_channels >= kLeastChannels;
 }
 
 /// The kernels of one dtype. Specialised kernels first, as the runtime prefers them.
@@ -237,8 +237,8 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
       }
       add(operation, depthwise ? kDepthwise : "", problem, data_format);
       if (is_worth_packing(listed, operation, target, dtype)) add(operation, kPlainFilter, problem);
-      if (!is_worth_winograd(listed, target, dtype)) continue;
-      for (std::string_view algorithm : {kWinograd2, kWinograd4}) add(operation, algorithm, problem);
+      if (!is_worth_winograd(listed, operation, target, dtype)) continue;
+      for (std::string_view algorithm : {kWinograd2, kWinograd4}) add(operation, algorithm, problem, data_format);
       has_winograd = true;
     }
     for (const std::string &name : data_formats) {

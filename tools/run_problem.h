@@ -9,6 +9,23 @@
 
 namespace halconv::tools {
 
+/// What a plan computes: one of Operation, or the forward one with an epilogue.
+enum class PlannedOperation { kForward, kForwardFused, kBackwardInput, kBackwardFilter };
+
+/// Of kForwardFused.
+struct EpilogueParts {
+  bool has_bias = true, has_residual = true;
+  Activation activation = Activation::kRelu;  ///< not kClamp
+};
+
+struct RunRequest {
+  PlannedOperation operation;
+  Conv2dProblem problem;
+  DataFormat data_format = DataFormat::kNhwc;
+  EpilogueParts epilogue;
+  Execution execution;
+};
+
 struct RunReport {
   std::string kernel;
   /// The largest quotient of an element's error and its computed bound; at most 1 in a right result.
@@ -23,7 +40,7 @@ struct RunReport {
 
 /// Runs a plan on random reals in [-1, 1) with the filter prepared where the operation reads one, compares the result
 /// with plain loops in double precision, and times further runs for about a quarter of a second.
-Result<RunReport> run_problem(Operation operation, const Conv2dProblem &problem, const Execution &execution);
+Result<RunReport> run_problem(const RunRequest &request);
 
 }  // namespace halconv::tools
 

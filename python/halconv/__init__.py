@@ -2,9 +2,10 @@
 
 Tensors are float32, float64, float16, bfloat16 (ml_dtypes') or, for conv2d, int32, all of a call of one dtype: input
 [n, h, w, c], filter [r, s, c, k], output [n, p, q, k], in `data_format` "NCHW" input [n, c, h, w], output [n, k, p, q],
-as NumPy arrays or anything with __dlpack__ in host memory; dense ones are read where they lie, others copied first. Results are new NumPy arrays. Names, order and defaults of the
-arguments are TensorFlow's: `strides` and `dilations` an int or 1, 2 or 4 of them, `padding` "SAME", "VALID" or
-[[0, 0], [top, bottom], [left, right], [0, 0]], lists of four in the order of `data_format`; `name` is ignored. Besides,
+as NumPy arrays or anything with __dlpack__ in host memory; dense ones are read where they lie, others copied first.
+Results are new NumPy arrays. Names, order and defaults of the arguments are TensorFlow's: `strides` and `dilations` an
+int or 1, 2 or 4 of them, `padding` "SAME", "VALID" or [[0, 0], [top, bottom], [left, right], [0, 0]], lists of four in
+the order of `data_format`; `name` is ignored. Besides, as keywords only,
 
 - `target` forces the kernels of a target ("avx2", ...); None takes the environment variable HALCONV_TARGET, and without
   it the best target of this machine;
@@ -289,16 +290,12 @@ def depthwise_conv2d(
     data_format=None,
     dilations=None,
     name=None,
-    *,
-    target=None,
-    threads=0,
-    accuracy="standard",
+    **execution,
 ):
     """Each channel of input [n, h, w, c] with its own filters [r, s, c, m]: output [n, p, q, c * m]."""
     input, filter = _array("input", input), _array("filter", filter)
     filter = filter.reshape(grouped_filter_shape(input.shape[channel_dimension(data_format)], filter.shape))
-    how = {"target": target, "threads": threads, "accuracy": accuracy}
-    return conv2d(input, filter, strides, padding, data_format or "NHWC", dilations, **how)
+    return conv2d(input, filter, strides, padding, data_format or "NHWC", dilations, **execution)
 
 
 def fused_depthwise_conv2d(
@@ -311,17 +308,14 @@ def fused_depthwise_conv2d(
     activation=None,
     data_format="NHWC",
     dilations=None,
-    *,
-    target=None,
-    threads=0,
-    accuracy="standard",
+    **execution,
 ):
     """fused_conv2d for depthwise_conv2d: input [n, h, w, c], filter [r, s, c, m], bias [c * m]."""
     input, filter = _array("input", input), _array("filter", filter)
     filter = filter.reshape(grouped_filter_shape(input.shape[channel_dimension(data_format)], filter.shape))
-    how = {"target": target, "threads": threads, "accuracy": accuracy}
     epilogue = {"bias": bias, "residual": residual, "activation": activation}
-    return fused_conv2d(input, filter, strides, padding, **epilogue, data_format=data_format, dilations=dilations, **how)
+    attributes = {"data_format": data_format, "dilations": dilations}
+    return fused_conv2d(input, filter, strides, padding, **epilogue, **attributes, **execution)
 
 
 def depthwise_conv2d_backprop_input(
@@ -333,16 +327,13 @@ def depthwise_conv2d_backprop_input(
     data_format="NHWC",
     dilations=(1, 1, 1, 1),
     name=None,
-    *,
-    target=None,
-    threads=0,
-    accuracy="standard",
+    **execution,
 ):
     """The gradient with respect to depthwise_conv2d's input [n, h, w, c], from out_backprop [n, p, q, c * m]."""
     input_sizes, filter = input_shape(sizes("input_sizes", input_sizes)), _array("filter", filter)
     filter = filter.reshape(grouped_filter_shape(input_sizes[channel_dimension(data_format)], filter.shape))
-    how = {"target": target, "threads": threads, "accuracy": accuracy}
-    return conv2d_backprop_input(input_sizes, filter, out_backprop, strides, padding, data_format, dilations, **how)
+    arguments = (input_sizes, filter, out_backprop, strides, padding, data_format, dilations)
+    return conv2d_backprop_input(*arguments, **execution)
 
 
 def depthwise_conv2d_backprop_filter(
@@ -354,14 +345,10 @@ def depthwise_conv2d_backprop_filter(
     data_format="NHWC",
     dilations=(1, 1, 1, 1),
     name=None,
-    *,
-    target=None,
-    threads=0,
-    accuracy="standard",
+    **execution,
 ):
     """The gradient with respect to depthwise_conv2d's filter, of shape `filter_sizes`, from out_backprop."""
     input, filter_sizes = _array("input", input), sizes("filter_sizes", filter_sizes)
     grouped = grouped_filter_shape(input.shape[channel_dimension(data_format)], filter_sizes)
-    how = {"target": target, "threads": threads, "accuracy": accuracy}
-    gradient = conv2d_backprop_filter(input, grouped, out_backprop, strides, padding, data_format, dilations, **how)
-    return gradient.reshape(filter_sizes)
+    arguments = (input, grouped, out_backprop, strides, padding, data_format, dilations)
+    return conv2d_backprop_filter(*arguments, **execution).reshape(filter_sizes)

@@ -132,6 +132,10 @@ HostTensor swap_n_c(const HostTensor &tensor, int64_t groups, DataFormat data_fo
                 {channel, row, column, depth * channel, strides[0]});
 }
 
+HostTensor nhwc_to_nchw(const HostTensor &image) { return transpose(image, {0, 3, 1, 2}); }
+
+HostTensor nchw_to_nhwc(const HostTensor &image) { return transpose(image, {0, 2, 3, 1}); }
+
 HostTensor nhwc_to_hwio(const HostTensor &tensor) { return transpose(tensor, {1, 2, 0, 3}); }
 
 HostTensor nchw_to_hwio(const HostTensor &tensor) { return transpose(tensor, {2, 3, 0, 1}); }

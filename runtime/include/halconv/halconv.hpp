@@ -545,14 +545,14 @@ inline std::vector<TargetSupport> targets() {
   return targets;
 }
 
-/// One line per candidate kernel in the order tried, with "chosen" or why it was passed over.
-inline Result<std::string> explain(Operation operation, const std::string &problem, const Execution &execution = {},
-                                   const TensorFormat &format = {}) {
-  const halconv_execution c_execution = detail::to_c(execution);
-  const halconv_tensor_format c_format = detail::to_c(format);
+namespace detail {
+
+inline Result<std::string> explain(halconv_operation operation, const std::string &problem, const Execution &execution,
+                                   const TensorFormat &format) {
+  const halconv_execution c_execution = to_c(execution);
+  const halconv_tensor_format c_format = to_c(format);
   const auto explain_into = [&](char *text, size_t size, size_t *needed) -> Status {
-    return halconv_explain(static_cast<halconv_operation>(operation), problem.c_str(), &c_format, &c_execution, text,
-                           size, needed);
+    return halconv_explain(operation, problem.c_str(), &c_format, &c_execution, text, size, needed);
   };
   size_t needed = 0;
   if (const Status status = explain_into(nullptr, 0, &needed); !status.ok()) return status;
@@ -560,6 +560,20 @@ inline Result<std::string> explain(Operation operation, const std::string &probl
   if (const Status status = explain_into(text.data(), text.size(), nullptr); !status.ok()) return status;
   text.resize(needed - 1);
   return text;
+}
+
+}  // namespace detail
+
+/// One line per candidate kernel in the order tried, with "chosen" or why it was passed over.
+inline Result<std::string> explain(Operation operation, const std::string &problem, const Execution &execution = {},
+                                   const TensorFormat &format = {}) {
+  return detail::explain(static_cast<halconv_operation>(operation), problem, execution, format);
+}
+
+/// The same for Plan::create_fused.
+inline Result<std::string> explain_fused(const std::string &problem, const Execution &execution = {},
+                                         const TensorFormat &format = {}) {
+  return detail::explain(HALCONV_FORWARD_FUSED, problem, execution, format);
 }
 
 /// Frees the scratch memory that no call is using.

@@ -40,6 +40,10 @@ HostTensor swap_in_out(const HostTensor &filter, int64_t groups = 1);
 /// batch.
 HostTensor swap_n_c(const HostTensor &tensor, int64_t groups = 1, DataFormat data_format = DataFormat::kNhwc);
 
+/// An image in the other data format.
+HostTensor nhwc_to_nchw(const HostTensor &image);
+HostTensor nchw_to_nhwc(const HostTensor &image);
+
 /// [n, h, w, c] as a filter [h, w, n, c]: each pixel becomes a tap.
 HostTensor nhwc_to_hwio(const HostTensor &tensor);
 /// [n, c, h, w] likewise.
