@@ -25,6 +25,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
   }
 
   void generate() {
+    check_packs_filter();
     block_ = filter_block("conv2d_backward_input", &Conv2dProblem::in_channels);
     blocks_ = packs_filter() ? blocked(filter, 1, {filter.dim(0).extent(), filter.dim(1).extent()}, block_)
                              : Halide::Func(filter);

@@ -22,6 +22,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
   }
 
   void generate() {
+    this->check_packs_filter();
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
     block_ = this->filter_block("conv2d_forward", &Conv2dProblem::out_channels);
     // On a GPU the tiles of the result overhang it, and read zeros there.

@@ -87,6 +87,15 @@ class KernelGenerator : public Halide::Generator<Derived> {
 
   bool packs_filter() const { return packs_filter_.value(); }
 
+  /// Throws Halide::CompileError for what no kernel packs its filter for: a shape that is not known, another dtype than
+  /// f32 and another data format than nhwc.
+  void check_packs_filter() {
+    if (!packs_filter()) return;
+    check_is_f32(dtype_.value());
+    check_is_nhwc();
+    if (!problem()) throw Halide::CompileError("problem=generic: expected a shape for a kernel that packs its filter");
+  }
+
   /// The filter without blocks, or with pairs resolved.
   Halide::Func plain_filter(Halide::Func filter, int block) const {
     return channels_per_product() > 1 ? unpaired(filter) : unblocked(filter, block);

@@ -37,6 +37,10 @@ expect_failure("" dtype=f64 "dtype=f64: expected f32" reorder_filter_forward_win
 expect_failure("" data_format=chwn "data_format=chwn: expected one of nhwc, nchw")
 expect_failure("" "problem=mb1ic16oc16ih9kh3;data_format=nchw" "data_format=nchw: expected nhwc"
   conv2d_backward_filter_winograd2)
+expect_failure("" problem=generic "problem=generic: expected a shape" conv2d_forward_plainfilter)
+expect_failure("" "${problem};dtype=f16" "dtype=f16: expected f32" conv2d_backward_input_plainfilter)
+expect_failure("conv2d_backward_filter g1mb1_ic8oc8_ih9oh7kh3sh1ph0 pixel_tasks=4 blocks_per_task=1 vectors=1"
+  "${tuned}" "table.txt:1: pixel_tasks is 4 and a task holds 4 x " conv2d_backward_filter)
 expect_failure("" "${problem};table=nowhere.txt" "table=nowhere.txt: cannot be read")
 expect_failure("# comment\nconv2d_sideways generic width=1" "${tuned}"
   "table.txt:2: \"conv2d_sideways\", expected an operation")
