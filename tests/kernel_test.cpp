@@ -302,10 +302,12 @@ TEST_P(PlanesKernelTest, StagesPartsOfPlanes) {
 std::string name_of(const ::testing::TestParamInfo<std::string> &kernel) { return kernel.param; }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, KernelTest, ::testing::ValuesIn(convolution_kernels(is_any)), name_of);
+// None of the others where no such kernel was planned.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NaNKernelTest);
 INSTANTIATE_TEST_SUITE_P(Kernels, NaNKernelTest, ::testing::ValuesIn(convolution_kernels(may_lose_nan)), name_of);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FilterKeepingKernelTest);
 INSTANTIATE_TEST_SUITE_P(Kernels, FilterKeepingKernelTest, ::testing::ValuesIn(convolution_kernels(keeps_filter)),
                          name_of);
-// None where no such kernel was planned.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FusedKernelTest);
 INSTANTIATE_TEST_SUITE_P(Kernels, FusedKernelTest, ::testing::ValuesIn(convolution_kernels(is_fused)), name_of);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ConvertingKernelTest);

@@ -111,7 +111,7 @@ Status run_kernel(const Kernel &kernel, const Gradient &gradient, CallContext *c
 }  // namespace
 
 Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_backprop,
-                             const halconv_epilogue *epilogue, halconv_data_format data_format,
+                             const halconv_epilogue *epilogue, const halconv_data_format &data_format,
                              const halconv_execution *options, const NamedTensor &masked_out_backprop,
                              const NamedTensor &bias_backprop) {
   if (find_given_data_format(data_format) == nullptr) {

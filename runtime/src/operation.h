@@ -30,9 +30,9 @@ Status operation_name(int32_t operation, std::string_view *name);
 /// whose sums have no terms, unless there is an epilogue.
 Status run_operation(const Operation &operation, const halconv_execution *options);
 
-/// The gradient through halconv_fused_conv2d's epilogue; arguments are the C ABI's.
+/// The gradient through halconv_fused_conv2d's epilogue; arguments are the C ABI's, the data format any number.
 Status run_epilogue_gradient(const NamedTensor &output, const NamedTensor &out_backprop,
-                             const halconv_epilogue *epilogue, halconv_data_format data_format,
+                             const halconv_epilogue *epilogue, const halconv_data_format &data_format,
                              const halconv_execution *options, const NamedTensor &masked_out_backprop,
                              const NamedTensor &bias_backprop);
 
