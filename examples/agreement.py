@@ -126,11 +126,11 @@ class Layer:
         """The kernel of the convolution that a relation comes to."""
         kernels = []
 
-        def conv2d(input, filters, strides, padding, dilations):
+        def conv2d(input, filters, strides, padding, data_format, dilations):
             problem = str(valid_problem(input.shape, filters.shape, strides, dilations))
             kernels.append(halconv.kernel_for("forward", problem, target, "strict"))
             return halconv.conv2d(
-                input, filters, strides, padding, dilations=dilations, target=target, accuracy="strict"
+                input, filters, strides, padding, data_format, dilations, target=target, accuracy="strict"
             )
 
         relation(conv2d, *tensors, **self.attributes)
