@@ -249,13 +249,16 @@ struct FilterGradient {
 /// sum(k, c, s, r, g) = sum over x, y, n of d_dst(k, x, y, n, g) * src(c, u, v, n, g), where
 ///   u = stride_width x + dilation_width s - pad_left
 ///   v = stride_height y + dilation_height r - pad_top
-/// `src_padded` starts at (-pad_left, -pad_top); `pixels` spans x, y, n.
+/// `src_padded` starts at (-pad_left, -pad_top); `pixels` spans x, y, n, and from column `columns` on, if that is
+/// given, pixels that d_dst does not have: both images are zero for them, whatever src has there.
 inline FilterGradient backward_filter(Halide::Func src_padded, Halide::Func d_dst_padded, Halide::RDom pixels,
-                                      Geometry geometry) {
+                                      Geometry geometry, const Halide::Expr &columns = Halide::Expr()) {
   const auto [c, k, x, y, n, s, r, g] = Dimensions();
   Halide::Func patches("patches"), sum("sum");
-  patches(c, x, y, n, s, r, g) = src_padded(c, x * geometry.stride_width + s * geometry.dilation_width,
-                                            y * geometry.stride_height + r * geometry.dilation_height, n, g);
+  const Halide::Expr read = src_padded(c, x * geometry.stride_width + s * geometry.dilation_width,
+                                       y * geometry.stride_height + r * geometry.dilation_height, n, g);
+  patches(c, x, y, n, s, r, g) =
+      columns.defined() ? Halide::select(Halide::likely(x < columns), read, Halide::cast(read.type(), 0)) : read;
   sum(k, c, s, r, g) = zero(src_padded.type());
   sum(k, c, s, r, g) +=
       product(d_dst_padded(k, pixels.x, pixels.y, pixels.z, g), patches(c, pixels.x, pixels.y, pixels.z, s, r, g));

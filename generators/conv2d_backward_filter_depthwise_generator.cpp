@@ -24,8 +24,11 @@ class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFi
                                                 geometry().pad_left, geometry().pad_top);
     const Halide::Func d_dst_padded =
         zero_padded(overhung(d_dst), copy_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
-    const Halide::RDom pixels(0, summed_columns(), 0, d_dst.dim(2).extent(), 0, d_dst.dim(3).extent(), "pixels");
-    gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
+    const bool overhangs = schedules::sums_rows_in_vectors(key("conv2d_backward_filter_depthwise"));
+    const Halide::Expr columns = d_dst.dim(1).extent();
+    const Halide::RDom pixels(0, overhangs ? whole_vectors(columns) : columns, 0, d_dst.dim(2).extent(), 0,
+                              d_dst.dim(3).extent(), "pixels");
+    gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry(), overhangs ? columns : Halide::Expr());
     gradient_.src = src;
     gradient_.d_dst = d_dst;
     d_filter(k, c, s, r, g) = stored(gradient_.sum(k, c, s, r, g));
@@ -38,10 +41,7 @@ class Conv2dBackwardFilterDepthwise : public DepthwiseGenerator<Conv2dBackwardFi
   }
 
  private:
-  /// Where planes are summed in whole vectors along their rows, with zeros beyond the last column.
-  Halide::Expr summed_columns() {
-    const Halide::Expr columns = d_dst.dim(1).extent();
-    if (!schedules::sums_rows_in_vectors(key("conv2d_backward_filter_depthwise"))) return columns;
+  Halide::Expr whole_vectors(const Halide::Expr &columns) {
     const int lanes = natural_vector_size(copy_type());
     return (columns + lanes - 1) / lanes * lanes;
   }

@@ -104,7 +104,8 @@ enum class Fill {
   kNormal,       ///< of mean 0 and variance 1
   kRectified,    ///< normal, in the images of activations the negative ones 0, as a ReLU leaves them
   kBadlyScaled,  ///< reals whose magnitudes span 12 decimal orders
-  kNaN           ///< reals, and a first operand of NaN
+  kNaN,          ///< reals, and a first operand of NaN
+  kInfinite      ///< reals, and infinity in the last column of the first operand that is an image
 };
 
 /// The epilogue that a fused convolution is tested with. The bounds of HALCONV_CLAMP are near enough that many sums
@@ -142,6 +143,8 @@ class Convolution {
       const bool is_activations = operand == &first_ && operation != HALCONV_BACKWARD_INPUT;
       if (fill == Fill::kRectified && is_activations) rectify(operand);
       if (fill == Fill::kNaN && operand == &first_) fill_nan(operand);
+      const GuardedTensor *const first_image = operation == HALCONV_BACKWARD_INPUT ? &second_ : &first_;
+      if (fill == Fill::kInfinite && operand == first_image) fill_last_column(operand);
       operand->make_read_only();
     }
     if (operation == HALCONV_FORWARD_FUSED) make_epilogue(epilogue, fill, limit, random);
@@ -250,6 +253,13 @@ class Convolution {
     });
   }
 
+  /// Finite but where an infinite element is part of a product.
+  ::testing::AssertionResult is_infinite_where_expected(const GuardedTensor &result) const {
+    return matches(result, [&](size_t element, double value) {
+      return std::isfinite(value) == std::isfinite(expected().value[element]);
+    });
+  }
+
   /// What a failure needs to be seen again.
   std::string repro(std::string_view kernel) const {
     return "reproduce: HALCONV_TEST_SEED=" + std::to_string(test_seed()) + " kernel " + std::string(kernel) +
@@ -320,12 +330,24 @@ class Convolution {
     return reference::WinogradError(is_forward(operation_) ? HALCONV_FORWARD : operation_, algorithm_, problem_);
   }
 
+  void fill_last_column(GuardedTensor *image) const {
+    const DataFormatInfo &format = *find_data_format(data_format_);
+    const Shape &shape = image->shape();
+    size_t step = 1;  // from one column to the next
+    for (size_t i = static_cast<size_t>(format.width) + 1; i < shape.size(); ++i) step *= static_cast<size_t>(shape[i]);
+    const auto columns = static_cast<size_t>(shape[static_cast<size_t>(format.width)]);
+    for (size_t i = 0; i < image->size(); ++i) {
+      if (i / step % columns == columns - 1) image->set(i, std::numeric_limits<double>::infinity());
+    }
+  }
+
   static void fill_operand(Fill fill, int64_t limit, GuardedTensor *operand, std::mt19937 &random) {
     switch (fill) {
       case Fill::kExactIntegers:
         return fill_integers(operand, limit, random);
       case Fill::kReals:
       case Fill::kNaN:
+      case Fill::kInfinite:
         return fill_reals(operand, random);
       case Fill::kNormal:
       case Fill::kRectified:

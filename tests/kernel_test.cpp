@@ -14,6 +14,7 @@
 #include "counting_allocator.h"
 #include "halconv/halconv.h"
 #include "halconv/kernel_name.h"
+#include "halconv/winograd.h"
 #include "problem_list.h"
 #include "required_target.h"
 
@@ -43,6 +44,11 @@ bool has_16_bits(const KernelName &kernel) { return find_dtype(kernel.dtype)->by
 bool may_lose_nan(const KernelName &kernel) {
   if (kernel.dtype == find_dtype(HALCONV_INT32)->name) return false;
   return is_fused(kernel) || has_16_bits(kernel) || is_on_cpu(kernel);
+}
+
+/// Winograd's algorithm spreads it over tiles, and an epilogue may clamp it.
+bool keeps_infinity(const KernelName &kernel) {
+  return kernel.dtype != find_dtype(HALCONV_INT32)->name && !is_winograd(kernel.algorithm) && !is_fused(kernel);
 }
 
 bool converts(const KernelName &kernel) {
@@ -171,6 +177,17 @@ TEST_P(NaNKernelTest, LetsNaNThrough) {
     const Convolution convolution = this->convolution(problem, Fill::kNaN);
     SCOPED_TRACE(convolution.repro(GetParam()));
     EXPECT_TRUE(convolution.is_nan(run(convolution)));
+  }
+}
+
+class InfinityKernelTest : public KernelTest {};
+
+/// No zero beside the pixels, and no pixel beside a product's, is multiplied with infinity.
+TEST_P(InfinityKernelTest, KeepsInfinityToItsProducts) {
+  for (const Conv2dProblem &problem : problems_) {
+    const Convolution convolution = this->convolution(problem, Fill::kInfinite);
+    SCOPED_TRACE(convolution.repro(GetParam()));
+    EXPECT_TRUE(convolution.is_infinite_where_expected(run(convolution)));
   }
 }
 
@@ -305,6 +322,9 @@ INSTANTIATE_TEST_SUITE_P(Kernels, KernelTest, ::testing::ValuesIn(convolution_ke
 // None of the others where no such kernel was planned.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NaNKernelTest);
 INSTANTIATE_TEST_SUITE_P(Kernels, NaNKernelTest, ::testing::ValuesIn(convolution_kernels(may_lose_nan)), name_of);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(InfinityKernelTest);
+INSTANTIATE_TEST_SUITE_P(Kernels, InfinityKernelTest, ::testing::ValuesIn(convolution_kernels(keeps_infinity)),
+                         name_of);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FilterKeepingKernelTest);
 INSTANTIATE_TEST_SUITE_P(Kernels, FilterKeepingKernelTest, ::testing::ValuesIn(convolution_kernels(keeps_filter)),
                          name_of);
