@@ -66,7 +66,7 @@ endforeach()
 # Layouts and the fused epilogue.
 halconv(0 list --data-format nchw --op forward_fused)
 if(NOT output STREQUAL "")
-  expect_match("${output}" "^conv2d_forward_fused[^\n]*__nchw__")
+  expect_match("${output}" "conv2d_forward_fused[^\n]*__nchw__")
   foreach(epilogue IN ITEMS bias,residual,relu residual relu6)
     halconv(0 run ${problem} --data-format nchw --op forward_fused --epilogue ${epilogue})
     expect_match("${output}" "^conv2d_forward_fused__generic__f32__nchw__[a-z0-9_]+\n  right, ")

@@ -205,6 +205,7 @@ TEST_F(DispatchTest, PrefersTheKernelOfTheProblem) {
     halconv_execution execution{};
     execution.target = kernel.target.c_str();
     execution.accuracy = HALCONV_ACCURACY_STRICT;
+    execution.filter_changes = kernel.algorithm == kPlainFilter;
     const halconv_dtype dtype = find_dtype(kernel.dtype)->value;
     EXPECT_EQ(to_string(chosen(operation_of(kernel), *kernel.problem, execution, dtype, kernel.data_format)),
               to_string(kernel));

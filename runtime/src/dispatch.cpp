@@ -159,6 +159,15 @@ std::string lines(const std::vector<Candidate> &candidates) {
   return text;
 }
 
+/// Why no kernel can be taken: what speaks against the one that is asked for, where it computes the operation, or
+/// against each.
+std::string rejections(const std::vector<Candidate> &candidates, const Execution &execution) {
+  for (const Candidate &candidate : candidates) {
+    if (candidate.kernel->text == execution.kernel) return lines({candidate});
+  }
+  return lines(candidates);
+}
+
 }  // namespace
 
 std::vector<Candidate> rank_candidates(const KernelRequest &request, const Execution &execution) {
@@ -185,7 +194,7 @@ Status select_kernel(const KernelRequest &request, const Execution &execution, c
   if (chosen == candidates.end()) {
     const std::string format = request.format.data_format == HALCONV_NHWC ? "" : " of NCHW images";
     return errors::no_kernel(request.operation, dtype_name(request), to_string(request.problem) + format,
-                             lines(candidates));
+                             rejections(candidates, execution));
   }
   *kernel = chosen->kernel;
   return ok_status();
