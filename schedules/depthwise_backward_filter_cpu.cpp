@@ -60,6 +60,10 @@ void schedule_tiles(const KernelKey &key, const DepthwiseBackwardFilterCpuParame
       .unroll(l.s)
       .unroll(l.r)
       .parallel(l.channel_task);
+  // What two tasks compute, where the last vector is moved inwards, has the same bits only if it is the same code.
+  if (key.problem) {
+    consumer.partition(l.channel_task, Halide::Partition::Never).partition(l.channel_block, Halide::Partition::Never);
+  }
 }
 
 /// Groups of rows and images are summed by themselves, then added in their order: the same bits on any number of
