@@ -158,8 +158,8 @@ Halide::LoopLevel schedule_block(const DirectCpuParameters &p, int lanes, Func r
 }
 
 /// Packs a block of the filter where a task needs it. It stays in L2, where the whole filter, packed before, would go
-/// to memory and back: a call with 3x3 512->512 @7 takes 1/1.4 of the time on AVX2 and 1/1.7 on AVX-512 (forward),
-/// 1/1.7 and 1/2 (backward_input); @14 1/1.1, @28 the same (one core of a Xeon, Sapphire Rapids).
+/// to memory and back: a call with 3x3 512->512 @7 takes 1/1.4 of the time on AVX2 and 1/1.5 on AVX-512 (forward),
+/// 1/1.7 on both (backward_input); @14 1/1.1, @28 the same (one core of a Xeon, Sapphire Rapids).
 void schedule_packed_filter(const KernelKey &key, const generators::PackedFilter &filter,
                             const Halide::LoopLevel &block) {
   Func packed = filter.packed, blocked = filter.blocked;
