@@ -9,6 +9,7 @@ CMAKE := $(BIN)/cmake
 SUITE ?= default
 OPS ?= forward backward_input backward_filter
 TARGETS ?= native
+DTYPES ?= f32
 THREADS ?= 1
 BATCH ?=
 LAYERS ?=
@@ -28,6 +29,9 @@ OUT ?= $(bench_dir)/results
 empty :=
 space := $(empty) $(empty)
 listed = $(subst $(space),;,$(strip $(1)))
+# Rows of other dtypes are compared with f32 on the same vectors, of which avx512_bf16 has no kernels.
+bench_dtypes = f32 $(filter-out f32,$(DTYPES))
+bench_targets = $(TARGETS) $(if $(filter avx512_bf16,$(TARGETS)),$(filter-out $(TARGETS),avx512))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench tune peers tensorflow format format-check clean
@@ -36,8 +40,8 @@ help:
 	@echo 'make demo          compiles kernels for this machine, shows that all gradients agree, trains a network on digits'
 	@echo 'make test          builds every target and runs all tests, then those of the sanitizers'
 	@echo 'make bench         measures a suite: SUITE=default|resnet50|vgg16|mobilenet_v2|FILE, OPS="forward ...",'
-	@echo '                   TARGETS="avx2 ...", THREADS=1,2, BATCH=, LAYERS=REGEX, PEERS="onednn_plain ..."|all,'
-	@echo '                   ACCURACY=strict|standard|fast, TABLES=FOLDER of tuned rows, OUT=FOLDER'
+	@echo '                   TARGETS="avx2 ...", DTYPES="f32 bf16", THREADS=1,2, BATCH=, LAYERS=REGEX,'
+	@echo '                   PEERS="onednn_plain ..."|all, ACCURACY=strict|standard|fast, TABLES=FOLDER of tuned rows, OUT=FOLDER'
 	@echo 'make tune          searches schedules for a suite: SUITE=, TARGET=avx2, OPS=, BATCH=, BUDGET=30m, TABLE=FILE to improve;'
 	@echo '                   it can be stopped at any time, and goes on from there'
 	@echo 'make peers         fetches what make bench compares with: oneDNN, OpenBLAS; without it the bench says what is missing'
@@ -71,11 +75,12 @@ without_aslr := $(shell setarch -R true 2> /dev/null && echo setarch -R)
 bench:
 	$(if $(suite_file),,$(error SUITE is "$(SUITE)", expected a file or one of $(basename $(notdir $(wildcard bench/suites/*.txt)))))
 	$(BOOTSTRAP) bench
-	$(CMAKE) --preset bench -B $(bench_dir) '-DHALCONV_SUITE=$(abspath $(suite_file))' '-DHALCONV_TARGETS=$(call listed,$(TARGETS))' \
-	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_BATCH=$(BATCH)' '-DHALCONV_TUNED_TABLES=$(abspath $(TABLES))'
+	$(CMAKE) --preset bench -B $(bench_dir) '-DHALCONV_SUITE=$(abspath $(suite_file))' '-DHALCONV_TARGETS=$(call listed,$(bench_targets))' \
+	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_DTYPES=$(call listed,$(bench_dtypes))' '-DHALCONV_BATCH=$(BATCH)' \
+	  '-DHALCONV_TUNED_TABLES=$(abspath $(TABLES))'
 	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench halconv_schedule_space
 	PYTHONPATH=bench $(BIN)/python -m halconv_bench --build $(bench_dir) --suite $(suite_file) --ops '$(OPS)' --targets '$(TARGETS)' \
-	  --threads '$(THREADS)' $(if $(BATCH),--batch $(BATCH)) --layers '$(LAYERS)' --accuracy $(ACCURACY) $(if $(PEERS),--peers '$(PEERS)') \
+	  --dtypes '$(DTYPES)' --threads '$(THREADS)' $(if $(BATCH),--batch $(BATCH)) --layers '$(LAYERS)' --accuracy $(ACCURACY) $(if $(PEERS),--peers '$(PEERS)') \
 	  --precision $(PRECISION) --seconds $(SECONDS) --tables $(TABLES) --out $(OUT)
 
 tune:

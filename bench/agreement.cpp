@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <random>
 
+#include "element.h"
+
 namespace halconv::bench {
 namespace {
 
@@ -130,17 +132,31 @@ class Definition {
   const Conv2dProblem &p_;
 };
 
-/// Not `std::lround`: a NaN differs from everything, as do values beyond an integer's range.
-bool rounds_to(double value, double integer) { return std::abs(value - integer) < 0.5; }
+/// Whether the value is the integer once both are rounded to the dtype. Not by `std::lround`: a NaN differs from
+/// everything, as do values beyond an integer's range.
+bool rounds_to(Dtype dtype, double value, double integer) {
+  const auto rounded = [dtype](double number) { return testing::rounded(static_cast<halconv_dtype>(dtype), number); };
+  return std::abs(rounded(value) - rounded(integer)) < 0.5;
+}
 
 [[noreturn]] void disagree(const std::string &name, size_t index, float value, const std::string &expectation) {
   throw Disagreement(name + ": element " + std::to_string(index) + " is " + std::to_string(value) + ", expected " +
                      expectation);
 }
 
+/// The values in the dtype; nothing for f32, which they are.
+Memory convert(const Elements &values, Dtype dtype) {
+  if (dtype == Dtype::kFloat32) return {};
+  Memory converted(values.size() * static_cast<size_t>(dtype_info(dtype).bytes));
+  for (size_t i = 0; i < values.size(); ++i) {
+    testing::store(static_cast<halconv_dtype>(dtype), converted.data(), i, static_cast<double>(values[i]));
+  }
+  return converted;
+}
+
 }  // namespace
 
-Tensors make_integer_tensors(const Conv2dProblem &problem, Operation operation) {
+Tensors make_integer_tensors(const Conv2dProblem &problem, Operation operation, Dtype dtype) {
   constexpr double kExact = 1 << 24;  // floats hold all integers up to it
   constexpr int kEnough = 4;          // few enough bits that algorithms which multiply with fractions stay below 1/2
   const double limit = std::sqrt(kExact / static_cast<double>(longest_sum(problem, operation)));
@@ -153,8 +169,12 @@ Tensors make_integer_tensors(const Conv2dProblem &problem, Operation operation) 
     for (float &value : values) value = static_cast<float>(integers(generator));
     return values;
   };
-  return {make(problem.input_elements().value()), make(problem.filter_elements().value()),
-          make(problem.output_elements().value())};
+  Tensors tensors;
+  tensors.input = make(problem.input_elements().value());
+  tensors.filter = make(problem.filter_elements().value());
+  tensors.output = make(problem.output_elements().value());
+  tensors.in_dtype = {convert(tensors.input, dtype), convert(tensors.filter, dtype), convert(tensors.output, dtype)};
+  return tensors;
 }
 
 void check_sample(const Case &c, const Elements &result, const std::string &name) {
@@ -164,16 +184,16 @@ void check_sample(const Case &c, const Elements &result, const std::string &name
   for (size_t i = 0; i < count; ++i) {
     const size_t index = i * (result.size() - 1) / std::max<size_t>(1, count - 1);
     const double expected = definition.element(static_cast<int64_t>(index));
-    if (!rounds_to(static_cast<double>(result[index]), expected)) {
+    if (!rounds_to(c.dtype, static_cast<double>(result[index]), expected)) {
       disagree(name, index, result[index], std::to_string(expected));
     }
   }
 }
 
 void check_same(const Elements &result, const std::string &name, const Elements &expected,
-                const std::string &expected_name) {
+                const std::string &expected_name, Dtype dtype) {
   for (size_t i = 0; i < result.size(); ++i) {
-    if (!rounds_to(static_cast<double>(result[i]), std::round(static_cast<double>(expected[i])))) {
+    if (!rounds_to(dtype, static_cast<double>(result[i]), std::round(static_cast<double>(expected[i])))) {
       disagree(name, i, result[i], std::to_string(expected[i]) + ", as " + expected_name + " has it");
     }
   }

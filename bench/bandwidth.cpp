@@ -68,7 +68,7 @@ struct Walks {
 };
 
 Walks find_walks(std::string_view target) {
-  if (target == "avx512") return {read_avx512, write_avx512};
+  if (target.starts_with("avx512")) return {read_avx512, write_avx512};
   if (target == "avx2") return {read_avx2, write_avx2};
   return {read_sse2, write_sse2};
 }

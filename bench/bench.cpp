@@ -35,7 +35,7 @@ const std::map<std::string, Accuracy> kAccuracyNames = {
 
 struct Options {
   std::vector<std::string> suites, operations = {"forward", "backward_input", "backward_filter"};
-  std::string target, layers, accuracy = "standard";
+  std::string target, dtype = "f32", layers, accuracy = "standard";
   int threads = 1;
   int64_t batch = 0;
   std::vector<std::string> peers, libraries;
@@ -51,6 +51,9 @@ Options parse_options(CLI::App *app, int argc, char **argv) {
   app->add_option("--ops", options.operations, "What to measure")
       ->check(CLI::IsMember({"forward", "backward_input", "backward_filter"}));
   app->add_option("--target", options.target, "CPU target")->required();
+  app->add_option("--dtype", options.dtype, "Element type of halconv's tensors")->check([](const std::string &name) {
+    return find_dtype(name) == nullptr ? "--dtype is " + name + ", expected one of " + dtype_names() : std::string();
+  });
   app->add_option("--layers", options.layers, "Regular expression that the problems' names have to match");
   app->add_option("--accuracy", options.accuracy, "What halconv is asked for: strict, standard or fast")
       ->check(CLI::IsMember({"strict", "standard", "fast"}));
@@ -111,6 +114,7 @@ void print_context(const Options &options, const std::vector<Peer> &chosen, cons
   for (const Peer &peer : chosen) names.push_back(peer.name);
   const CacheSizes caches = cache_sizes();
   print("context", {{"target", options.target},
+                    {"dtype", options.dtype},
                     {"threads", options.threads},
                     {"accuracy", options.accuracy},
                     {"peers", names},
@@ -130,9 +134,10 @@ bool measure_row(const SuiteEntry &entry, const std::string &operation, const st
   const nlohmann::json about = describe(entry, operation);
   print("start", about);
   try {
-    const Tensors tensors = make_integer_tensors(entry.problem, kOperationNames.at(operation));
-    const Case c{kOperationNames.at(operation),      entry.problem, options.target, options.threads, &tensors,
-                 kAccuracyNames.at(options.accuracy)};
+    const Dtype dtype = static_cast<Dtype>(find_dtype(options.dtype)->value);
+    const Tensors tensors = make_integer_tensors(entry.problem, kOperationNames.at(operation), dtype);
+    const Case c{kOperationNames.at(operation),       entry.problem, options.target, options.threads, &tensors,
+                 kAccuracyNames.at(options.accuracy), dtype};
     nlohmann::json row = to_json(c, entry, measure(c, chosen, bandwidths, options.effort));
     row["operation"] = operation;
     print("row", std::move(row));

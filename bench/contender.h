@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "halconv/conv2d_problem.h"
+#include "halconv/dtype.h"
 #include "halconv/halconv.hpp"
 
 namespace halconv::bench {
@@ -34,10 +35,18 @@ struct PageAllocator {
 
 using Elements = std::vector<float, PageAllocator<float>>;
 
+/// Elements of any dtype.
+using Memory = std::vector<std::byte, PageAllocator<std::byte>>;
+
+inline const DtypeInfo &dtype_info(Dtype dtype) { return *find_dtype(static_cast<halconv_dtype>(dtype)); }
+
 /// The three tensors of a problem, plain: input and output NHWC, filter HWIO. An operation reads two of them; each
 /// contender has a place of its own for the result.
 struct Tensors {
   Elements input, filter, output;
+  struct {
+    Memory input, filter, output;
+  } in_dtype;  ///< the same in the dtype of the case; empty for f32
 };
 
 /// What all contenders of a row compute, on how many threads, with the instructions of which of halconv's CPU targets.
@@ -48,6 +57,7 @@ struct Case {
   int threads;
   const Tensors *tensors;
   Accuracy accuracy = Accuracy::kStandard;  ///< that halconv is asked for
+  Dtype dtype = Dtype::kFloat32;            ///< of halconv's tensors
 };
 
 inline int64_t result_elements(const Case &c) {

@@ -18,8 +18,8 @@ constexpr int kChains = 12;
 // rounds into one another nor move them to memory.
 #define HALCONV_KEEP(x)                                                                                          \
   asm volatile(""                                                                                                \
-               : "+x"(x[0]), "+x"(x[1]), "+x"(x[2]), "+x"(x[3]), "+x"(x[4]), "+x"(x[5]), "+x"(x[6]), "+x"(x[7]), \
-                 "+x"(x[8]), "+x"(x[9]), "+x"(x[10]), "+x"(x[11]))
+               : "+v"(x[0]), "+v"(x[1]), "+v"(x[2]), "+v"(x[3]), "+v"(x[4]), "+v"(x[5]), "+v"(x[6]), "+v"(x[7]), \
+                 "+v"(x[8]), "+v"(x[9]), "+v"(x[10]), "+v"(x[11]))
 
 [[gnu::target("avx512f"), gnu::noinline]] void multiply_add_avx512(int64_t rounds) {
   __m512 sum[kChains] = {};
@@ -27,9 +27,29 @@ constexpr int kChains = 12;
   for (int64_t i = 0; i < rounds; ++i) {
 #pragma GCC unroll 12
     for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm512_fmadd_ps(a, b, sum[chain]);
-    asm volatile(""
-                 : "+v"(sum[0]), "+v"(sum[1]), "+v"(sum[2]), "+v"(sum[3]), "+v"(sum[4]), "+v"(sum[5]), "+v"(sum[6]),
-                   "+v"(sum[7]), "+v"(sum[8]), "+v"(sum[9]), "+v"(sum[10]), "+v"(sum[11]));
+    HALCONV_KEEP(sum);
+  }
+}
+
+[[gnu::target("avx512f"), gnu::noinline]] void multiply_add_avx512_f64(int64_t rounds) {
+  __m512d sum[kChains] = {};
+  const __m512d a = _mm512_set1_pd(0.5), b = _mm512_set1_pd(0.25);
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
+    for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm512_fmadd_pd(a, b, sum[chain]);
+    HALCONV_KEEP(sum);
+  }
+}
+
+/// Two products of bf16 in each lane of f32.
+[[gnu::target("avx512f,avx512bf16"), gnu::noinline]] void dot_bf16_avx512(int64_t rounds) {
+  __m512 sum[kChains] = {};
+  const __m512 ones = _mm512_set1_ps(1.0f);
+  const __m512bh a = _mm512_cvtne2ps_pbh(ones, ones);
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
+    for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm512_dpbf16_ps(sum[chain], a, a);
+    HALCONV_KEEP(sum);
   }
 }
 
@@ -39,6 +59,16 @@ constexpr int kChains = 12;
   for (int64_t i = 0; i < rounds; ++i) {
 #pragma GCC unroll 12
     for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm256_fmadd_ps(a, b, sum[chain]);
+    HALCONV_KEEP(sum);
+  }
+}
+
+[[gnu::target("avx2,fma"), gnu::noinline]] void multiply_add_avx2_f64(int64_t rounds) {
+  __m256d sum[kChains] = {};
+  const __m256d a = _mm256_set1_pd(0.5), b = _mm256_set1_pd(0.25);
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
+    for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm256_fmadd_pd(a, b, sum[chain]);
     HALCONV_KEEP(sum);
   }
 }
@@ -56,23 +86,57 @@ constexpr int kChains = 12;
   }
 }
 
+[[gnu::noinline]] void multiply_add_sse2_f64(int64_t rounds) {
+  __m128d value[kChains] = {};
+  const __m128d a = _mm_set1_pd(0.5), b = _mm_set1_pd(0.25);
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
+    for (int chain = 0; chain < kChains; ++chain) {
+      value[chain] = chain % 2 == 0 ? _mm_mul_pd(value[chain], a) : _mm_add_pd(value[chain], b);
+    }
+    HALCONV_KEEP(value);
+  }
+}
+
+/// What the kernels of a target sum with.
 struct Loop {
+  std::string_view target;
+  Dtype dtype;
   void (*run)(int64_t rounds);
   double flops_per_round;
 };
+constexpr Loop kLoops[] = {
+    {"avx512_bf16", Dtype::kBfloat16, dot_bf16_avx512, 4.0 * 16 * kChains},
+    {"avx512", Dtype::kFloat32, multiply_add_avx512, 2.0 * 16 * kChains},
+    {"avx512", Dtype::kFloat64, multiply_add_avx512_f64, 2.0 * 8 * kChains},
+    {"avx2", Dtype::kFloat32, multiply_add_avx2, 2.0 * 8 * kChains},
+    {"avx2", Dtype::kFloat64, multiply_add_avx2_f64, 2.0 * 4 * kChains},
+    {"x86_64", Dtype::kFloat32, multiply_add_sse2, 4.0 * kChains},
+    {"x86_64", Dtype::kFloat64, multiply_add_sse2_f64, 2.0 * kChains},
+};
 
-Loop find_loop(std::string_view target) {
-  if (target == "avx512") return {multiply_add_avx512, 2.0 * 16 * kChains};
-  if (target == "avx2") return {multiply_add_avx2, 2.0 * 8 * kChains};
-  if (target == "x86_64") return {multiply_add_sse2, 4.0 * kChains};
-  return {nullptr, 0};
+/// The dtype's own loop, or f32's, which the other dtypes are converted to.
+const Loop *find_loop(std::string_view target, Dtype dtype) {
+  const Loop *found = nullptr;
+  for (const Loop &loop : kLoops) {
+    if (loop.target != target) continue;
+    if (loop.dtype == dtype) return &loop;
+    if (loop.dtype == Dtype::kFloat32) found = &loop;
+  }
+  return found;
 }
 
 }  // namespace
 
-double measure_fma_peak(std::string_view target, int threads, double seconds) {
-  const Loop loop = find_loop(target);
-  if (loop.run == nullptr) return 0;
+std::string_view fma_peak_name(std::string_view target, Dtype dtype) {
+  const Loop *const loop = find_loop(target, dtype);
+  if (loop == nullptr || loop->dtype != dtype) return "f32 FMA";
+  return dtype == Dtype::kBfloat16 ? "bf16 dot" : "FMA";
+}
+
+double measure_fma_peak(std::string_view target, Dtype dtype, int threads, double seconds) {
+  const Loop *const loop = find_loop(target, dtype);
+  if (loop == nullptr) return 0;
   using Clock = std::chrono::steady_clock;
   const auto measure = [&] {
     constexpr int64_t kRounds = 10000;
@@ -80,11 +144,11 @@ double measure_fma_peak(std::string_view target, int threads, double seconds) {
     int64_t rounds = 0;
     std::chrono::duration<double> elapsed{};
     do {
-      loop.run(kRounds);
+      loop->run(kRounds);
       rounds += kRounds;
       elapsed = Clock::now() - start;
     } while (elapsed.count() < seconds);
-    return static_cast<double>(rounds) * loop.flops_per_round / elapsed.count();
+    return static_cast<double>(rounds) * loop->flops_per_round / elapsed.count();
   };
   std::vector<double> rates(static_cast<size_t>(threads));
   std::vector<std::thread> others;

@@ -1,7 +1,10 @@
 #include "halconv_contender.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
+
+#include "element.h"
 
 namespace halconv::bench {
 namespace {
@@ -16,15 +19,44 @@ Shape filter_shape(const Conv2dProblem &p) {
 }
 Shape output_shape(const Conv2dProblem &p) { return {p.batch, p.out_height, p.out_width, p.out_channels}; }
 
+Shape result_shape(const Case &c) {
+  switch (c.operation) {
+    case Operation::kForward:
+      return output_shape(c.problem);
+    case Operation::kBackwardInput:
+      return input_shape(c.problem);
+    case Operation::kBackwardFilter:
+      break;
+  }
+  return filter_shape(c.problem);
+}
+
+/// Of a dtype that C++ may have no type for.
+template <typename View, typename Data>
+View view(Data *data, const Shape &shape, Dtype dtype) {
+  View view;
+  view.data = data;
+  view.shape = shape;
+  view.dtype = dtype;
+  return view;
+}
+
+ConstTensorView operand(const Elements &values, const Memory &in_dtype, const Shape &shape, Dtype dtype) {
+  if (dtype == Dtype::kFloat32) return {values.data(), shape};
+  return view<ConstTensorView>(in_dtype.data(), shape, dtype);
+}
+
 /// What a call of halconv takes, bound to the case's tensors.
 class HalconvContender : public Contender {
  public:
   HalconvContender(const Case &c, float *result, const std::optional<std::string> &kernel, bool filter_changes)
       : case_(c),
-        input_{c.tensors->input.data(), input_shape(c.problem)},
-        filter_{c.tensors->filter.data(), filter_shape(c.problem)},
-        output_{c.tensors->output.data(), output_shape(c.problem)},
-        result_(result) {
+        input_(operand(c.tensors->input, c.tensors->in_dtype.input, input_shape(c.problem), c.dtype)),
+        filter_(operand(c.tensors->filter, c.tensors->in_dtype.filter, filter_shape(c.problem), c.dtype)),
+        output_(operand(c.tensors->output, c.tensors->in_dtype.output, output_shape(c.problem), c.dtype)),
+        stored_result_(result) {
+    const int64_t result_bytes = result_elements(c) * dtype_info(c.dtype).bytes;
+    if (c.dtype != Dtype::kFloat32) result_in_dtype_.resize(static_cast<size_t>(result_bytes));
     execution_.threads = c.threads;
     execution_.accuracy = c.accuracy;
     execution_.kernel = kernel;
@@ -32,23 +64,25 @@ class HalconvContender : public Contender {
     if (!kernel) execution_.target = c.target;
   }
 
+  void store_result() override {
+    if (case_.dtype == Dtype::kFloat32) return;
+    for (size_t i = 0; i < static_cast<size_t>(result_elements(case_)); ++i) {
+      stored_result_[i] =
+          static_cast<float>(testing::load(static_cast<halconv_dtype>(case_.dtype), result_in_dtype_.data(), i));
+    }
+  }
+
  protected:
   Plan create_plan() const {
-    Result<Plan> plan = Plan::create(case_.operation, to_string(case_.problem), execution_);
+    Result<Plan> plan =
+        Plan::create(case_.operation, to_string(case_.problem), execution_, TensorFormat{.dtype = case_.dtype});
     check(plan.status());
     return *std::move(plan);
   }
 
   TensorView result_view() {
-    switch (case_.operation) {
-      case Operation::kForward:
-        return {result_, output_.shape};
-      case Operation::kBackwardInput:
-        return {result_, input_.shape};
-      case Operation::kBackwardFilter:
-        break;
-    }
-    return {result_, filter_.shape};
+    if (case_.dtype == Dtype::kFloat32) return {stored_result_, result_shape(case_)};
+    return view<TensorView>(result_in_dtype_.data(), result_shape(case_), case_.dtype);
   }
 
   const Case case_;
@@ -56,7 +90,8 @@ class HalconvContender : public Contender {
   const ConstTensorView input_, filter_, output_;
 
  private:
-  float *const result_;
+  float *const stored_result_;
+  Memory result_in_dtype_;  ///< empty for f32, which is computed in place
 };
 
 class PlanContender : public HalconvContender {

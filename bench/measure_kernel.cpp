@@ -107,7 +107,7 @@ void obey(const Options &options, const KernelName &name) {
     if (order == "turn") {
       answer({{"seconds", seconds_of_a_turn(contender.get())}});
     } else if (order == "peak") {
-      answer({{"flops", measure_fma_peak(name.target, options.threads, 1e-3)}});
+      answer({{"flops", measure_fma_peak(name.target, c.dtype, options.threads, 1e-3)}});
     }
   }
 }

@@ -56,7 +56,7 @@ Lane enter(const Case &c, const std::string &name, const MakeContender &make, co
   if (ours == nullptr) {
     check_sample(c, *lane.result, name);
   } else {
-    check_same(*lane.result, name, *ours->result, ours->name);
+    check_same(*lane.result, name, *ours->result, ours->name, c.dtype);
   }
   return lane;
 }
@@ -110,7 +110,7 @@ class Race {
     for (const auto &lane : lanes_) choose_calls(lane.get());
     const auto start = Clock::now();
     while (rounds_ < kLeastRounds || (seconds_since(start) < effort_.seconds && !is_precise())) {
-      peaks_.push_back(measure_fma_peak(case_.target, case_.threads, kTurn / 2));
+      peaks_.push_back(measure_fma_peak(case_.target, case_.dtype, case_.threads, kTurn / 2));
       for (size_t i = 0; i < lanes_.size(); ++i) {
         // Forth and back, so that a drift of the clock favours nobody.
         Lane *const lane = lanes_[rounds_ % 2 == 0 ? i : lanes_.size() - 1 - i].get();
@@ -209,6 +209,7 @@ Measurement measure(const Case &c, const std::vector<Peer> &peers, const std::ve
     report.name = peer.name;
     pairs.emplace_back();
     try {
+      if (c.dtype != Dtype::kFloat32 && !peer.is_for_all_dtypes) throw CannotCompute("it is compared in f32 only");
       const Lane &lane = race.add(peer.name, peer.prepare(c));
       pairs.back() = {&lane, peer.counterpart == Counterpart::kPlan ? &plan : &one_shot};
       race.compare(lane, *pairs.back().second);

@@ -26,6 +26,7 @@ struct Peer {
   Counterpart counterpart;
   /// Chooses the library's best way for a case, by trying where it has several. Throws CannotCompute.
   std::function<MakeContender(const Case &)> prepare;
+  bool is_for_all_dtypes = false;  ///< or for rows of f32 alone
 };
 
 /// The peers that this program was built with, by name.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "fma_peak.h"
+
 namespace halconv::bench {
 namespace {
 
@@ -29,8 +31,9 @@ double input_elements_used(const Conv2dProblem &p) {
 
 Traffic least_traffic(const Case &c) {
   const Conv2dProblem &p = c.problem;
-  const double used = 4 * input_elements_used(p);
-  const auto bytes = [](std::optional<int64_t> elements) { return 4 * static_cast<double>(elements.value()); };
+  const auto size = static_cast<double>(dtype_info(c.dtype).bytes);
+  const double used = size * input_elements_used(p);
+  const auto bytes = [size](std::optional<int64_t> elements) { return size * static_cast<double>(elements.value()); };
   const double input = bytes(p.input_elements()), filter = bytes(p.filter_elements());
   const double output = bytes(p.output_elements());
   switch (c.operation) {
@@ -53,7 +56,9 @@ Roof find_roof(const Case &c, double peak, const std::vector<Bandwidth> &bandwid
   const double moving = traffic.read / level->read + traffic.written / level->write;
   const double computing = peak > 0 ? c.problem.flops() / peak : 0;
   const double computing_inside = peak > 0 ? c.problem.flops_inside() / peak : 0;
-  return {computing >= moving ? "FMA" : level->level, std::max(computing, moving), std::max(computing_inside, moving)};
+  const bool is_memory = moving > computing;
+  return {is_memory ? level->level : std::string(fma_peak_name(c.target, c.dtype)), is_memory,
+          std::max(computing, moving), std::max(computing_inside, moving)};
 }
 
 }  // namespace halconv::bench

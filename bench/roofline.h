@@ -17,13 +17,14 @@ struct Traffic {
 Traffic least_traffic(const Case &c);
 
 struct Roof {
-  std::string name;       ///< of the roof that binds: "FMA", or the level of the memory that holds the tensors
-  double seconds;         ///< by the FMA peak, the products with the padding's zeros counted, or the memory
+  std::string name;  ///< of the roof that binds: fma_peak_name's, or the level of the memory that holds the tensors
+  bool is_memory;    ///< it is the latter
+  double seconds;    ///< by the FMA peak, the products with the padding's zeros counted, or the memory
   double seconds_inside;  ///< without those products
 };
 
-/// `peak` in FLOP/s. Tensors stay in the smallest level of memory that holds them beside one another, shared out over
-/// the threads.
+/// `peak` in operations a second, of multiply-adds in the case's dtype. Tensors stay in the smallest level of memory
+/// that holds them beside one another, shared out over the threads.
 Roof find_roof(const Case &c, double peak, const std::vector<Bandwidth> &bandwidths);
 
 }  // namespace halconv::bench

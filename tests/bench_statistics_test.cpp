@@ -95,5 +95,14 @@ TEST(Agreement, NoticesAnElementThatIsWrongOrMissing) {
   }
 }
 
+TEST(Agreement, RoundsSumsOnceToSixteenBits) {
+  const Elements sums = {515, -1027}, nearest = {516, -1024}, other = {512, -1024};  // bf16 has 8 digits
+  EXPECT_NO_THROW(check_same(nearest, "bf16", sums, "f32", Dtype::kBfloat16));
+  EXPECT_NO_THROW(check_same(sums, "f32", nearest, "bf16", Dtype::kBfloat16));
+  EXPECT_THROW(check_same(other, "bf16", sums, "f32", Dtype::kBfloat16), Disagreement);
+  EXPECT_THROW(check_same(nearest, "bf16", sums, "f32"), Disagreement);
+  EXPECT_THROW(check_same(nearest, "f16", sums, "f32", Dtype::kFloat16), Disagreement);
+}
+
 }  // namespace
 }  // namespace halconv::bench

@@ -1,1 +1,1 @@
-"""Runs the measuring program halconv_bench for each target and number of threads, and shows what it found."""
+"""Runs the measuring program halconv_bench for each target, dtype and number of threads, and shows what it found."""

@@ -25,13 +25,15 @@ def parse_arguments():
     parser.add_argument("--suite", nargs="+", required=True, help="files of problems in benchdnn's notation")
     parser.add_argument("--ops", type=words, default=["forward", "backward_input", "backward_filter"])
     parser.add_argument("--targets", type=words, default=["native"], help="CPU targets; native: this machine's best")
+    parser.add_argument("--dtypes", type=words, default=["f32"], help="element types: f32, f64, f16, bf16, i32")
     parser.add_argument("--threads", type=numbers, default=[1], help="numbers of threads, e.g. 1,2")
     parser.add_argument("--batch", type=int, help="batch size in place of the suite's")
     accuracies = ["strict", "standard", "fast"]
     parser.add_argument("--accuracy", choices=accuracies, default="standard", help="what halconv is asked for")
     parser.add_argument("--layers", default="", help="regular expression that the problems' names have to match")
-    usual = [name for name in PEERS if name not in AUTOSCHEDULERS]
+    usual = [name for name in PEERS if name not in (*AUTOSCHEDULERS, "f32")]
     peers_help = f"some of {', '.join(PEERS)}, or all; default: all but the autoschedulers, which compile for minutes"
+    peers_help += "; f32 is always one of the other dtypes' rows"
     parser.add_argument("--peers", type=words, default=usual, help=peers_help)
     parser.add_argument("--precision", type=float, default=0.04, help="width of the ratios' 95 %% interval to reach")
     parser.add_argument("--seconds", type=float, default=4, help="the longest to try that for each row")
@@ -42,14 +44,21 @@ def parse_arguments():
         arguments.peers = list(PEERS)
     if unknown := set(arguments.peers) - set(PEERS):
         parser.error(f"--peers holds {', '.join(sorted(unknown))}, expected some of {', '.join(PEERS)}")
+    arguments.peers = peers_of(arguments.peers, arguments.dtypes)
     return arguments
+
+
+def peers_of(asked, dtypes):
+    """Those that some of the dtypes' rows have: libraries are compared with in f32, other dtypes with f32."""
+    libraries = [name for name in asked if name != "f32"] if "f32" in dtypes else []
+    return libraries + (["f32"] if set(dtypes) != {"f32"} else [])
 
 
 class Bench:
     """All processes, one after the other, and what they report."""
 
     def __init__(self, arguments):
-        self.request = runner.Request(
+        request = runner.Request(
             arguments.build,
             arguments.suite,
             arguments.ops,
@@ -62,27 +71,29 @@ class Bench:
         )
         native = runner.best_target(arguments.build)
         targets = [native if target == "native" else target for target in arguments.targets]
-        self.processes = [(target, threads) for target in dict.fromkeys(targets) for threads in arguments.threads]
+        dtypes = dict.fromkeys(arguments.dtypes)
+        self.processes = runner.processes(request, dict.fromkeys(targets), dtypes, arguments.threads)
         self.rows, self.errors = [], 0
         self.context, self.bandwidths = None, {}
         self.terminal = None
 
-    def begin(self, context):
+    def begin(self, process, context):
         """After the first line of a process."""
         if self.terminal is None:
             self.context = context
             self.terminal = Terminal(context["peers"])
             self.terminal.progress.start()
             self.terminal.console.print(machine.cpu_model())
-            self.terminal.explain([name for name in self.request.peers if name not in context["peers"]])
-            total = context["rows"] * len(self.processes)
+            self.terminal.explain([name for name in process.request.peers if name not in context["peers"]])
+            operations = [len(each.request.operations) for each in self.processes]
+            total = context["rows"] // operations[0] * sum(operations)
             self.task = self.terminal.progress.add_task("", total=total)
-        self.bandwidths[f"{context['target']}/threads:{context['threads']}"] = context["bandwidths"]
-        self.terminal.header(context["target"], context["threads"])
+        self.bandwidths[process.name] = context["bandwidths"]
+        self.terminal.header(process.target, process.dtype, process.threads)
 
-    def handle(self, event):
+    def handle(self, process, event):
         if event["event"] == "context":
-            self.begin(event)
+            self.begin(process, event)
         elif event["event"] == "start":
             self.terminal.progress.update(self.task, description=f"{event['operation']} {event['layer']}")
         elif event["event"] == "error":
@@ -96,10 +107,9 @@ class Bench:
 
     def run(self):
         try:
-            for target, threads in self.processes:
-                libraries = autoscheduler.libraries(self.request, target, threads)
-                for event in runner.events(self.request, target, threads, libraries):
-                    self.handle(event)
+            for process in self.processes:
+                for event in runner.events(process, autoscheduler.libraries(process)):
+                    self.handle(process, event)
         finally:
             if self.terminal is not None:
                 self.terminal.progress.stop()
@@ -107,7 +117,11 @@ class Bench:
 
 def main():
     arguments = parse_arguments()
-    bench = Bench(arguments)
+    try:
+        bench = Bench(arguments)
+    except runner.MeasurementFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
     try:
         bench.run()
     except runner.MeasurementFailed as failure:

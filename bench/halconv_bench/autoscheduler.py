@@ -59,16 +59,17 @@ def compile_kernel(generate, halide_target, autoscheduler, operation, problem, t
     return library
 
 
-def libraries(request, target, threads):
-    """Of all problems that the request measures on the target, for the autoschedulers among its peers."""
+def libraries(process):
+    """Of all problems that the process measures, for the autoschedulers among its peers; none but in f32."""
+    request, target, threads = process.request, process.target, process.threads
     wanted = [name for name in AUTOSCHEDULERS if name in request.peers]
-    if not wanted:
+    if not wanted or process.dtype != "f32":
         return []
     generate = request.build / "generators" / "halconv_generate"
     folder = request.build / "autoscheduled" / f"{threads}_threads"
     folder.mkdir(parents=True, exist_ok=True)
     halide_target = halide_target_of(request.build, target)
-    problems = dict.fromkeys(runner.problems(request, target))
+    problems = dict.fromkeys(runner.problems(process))
     print(f"compiling with {', '.join(wanted)}: {len(problems) * len(wanted)} kernels for {target}", file=sys.stderr)
     with ThreadPoolExecutor(len(one_cpu_per_core())) as pool:
         jobs = [

@@ -10,13 +10,14 @@ from .row import PEERS
 from .summary import geometric_mean
 
 OPERATIONS = {"forward": "tab:blue", "backward_input": "tab:orange", "backward_filter": "tab:green"}
-COLOURS = dict(zip(PEERS, ("tab:blue", "tab:cyan", "tab:red", "tab:pink", "tab:gray")))
+COLOURS = dict(zip(PEERS, ("tab:blue", "tab:cyan", "tab:red", "tab:pink", "tab:gray", "tab:purple")))
 SHORT = {
     "onednn_plain": "oneDNN, plain tensors",
     "onednn_best": "oneDNN, its layouts",
     "mullapudi2016": "Mullapudi2016",
     "adams2019": "Adams2019",
     "im2col": "im2col + OpenBLAS",
+    "f32": "halconv in f32",
 }
 
 # Text stays text, and the same figure gives the same file.
@@ -50,7 +51,7 @@ def bars(axes, at, ratios, width, **style):
 
 
 def ratio_bars(entries):
-    """Of one target, number of threads, batch and operation: each peer's time over halconv's, layer by layer."""
+    """Of one target, dtype, number of threads, batch and operation: each peer's time over halconv's, layer by layer."""
     peers = present_peers(entries)
     figure = Figure(figsize=(max(6, 0.28 * len(entries) * max(1, len(peers)) + 2), 3))
     axes = figure.subplots()
@@ -70,7 +71,7 @@ def ratio_bars(entries):
 
 
 def roofline(entries, bandwidths):
-    """Of one target and number of threads: the rate of each kernel under the roofs measured in the same run."""
+    """Of one target, dtype and number of threads: the rate of each kernel under the roofs measured in the same run."""
     figure = Figure(figsize=(7, 4))
     axes = figure.subplots()
     peak = max(entry["peak_gflops"] for entry in entries)
@@ -95,10 +96,14 @@ def roofline(entries, bandwidths):
     return as_svg(figure)
 
 
+def setting_of(entry):
+    return entry["target"], entry["dtype"], entry["threads"], entry["op"]
+
+
 def overview(entries, title):
-    """Geometric means of the ratios to each peer, by target, threads and operation: the picture for a README."""
+    """Geometric means of the ratios to each peer, by target, dtype, threads and operation: the picture for a README."""
     peers = present_peers(entries)
-    settings = list(dict.fromkeys((entry["target"], entry["threads"], entry["op"]) for entry in entries))
+    settings = list(dict.fromkeys(map(setting_of, entries)))
     figure = Figure(figsize=(max(6, 1.5 * len(settings)), 3.2))
     axes = figure.subplots()
     width = 0.8 / max(1, len(peers))
@@ -108,15 +113,16 @@ def overview(entries, title):
             ratios = [
                 entry[f"vs_{peer}"]
                 for entry in entries
-                if (entry["target"], entry["threads"], entry["op"]) == setting and f"vs_{peer}" in entry
+                if setting_of(entry) == setting and f"vs_{peer}" in entry
             ]
-            heights.append(geometric_mean(ratios, [1] * len(ratios)) if ratios else 1)
-        at = [j + (i - (len(peers) - 1) / 2) * width for j in range(len(settings))]
+            heights.append(geometric_mean(ratios, [1] * len(ratios)) if ratios else None)
+        at = [j + (i - (len(peers) - 1) / 2) * width for j, height in enumerate(heights) if height]
+        heights = [height for height in heights if height]
         bars(axes, at, heights, width, color=COLOURS[peer], label=SHORT[peer])
         for x, height in zip(at, heights):
             side = "bottom" if height >= 1 else "top"
             axes.annotate(f"{height:.2f}", (x, height), fontsize=7, ha="center", va=side)
-    labels = [f"{op}\n{target}, {threads} thread{'s' * (threads > 1)}" for target, threads, op in settings]
+    labels = [f"{op}\n{target}, {dtype}\n{threads} thread{'s' * (threads > 1)}" for target, dtype, threads, op in settings]
     axes.set_xticks(range(len(settings)), labels, fontsize=8)
     axes.set_title(title, fontsize=9, pad=22)
     use_ratio_axis(axes)

@@ -48,6 +48,7 @@ def labels(row):
         "batch": row.batch,
         "op": row.operation,
         "target": row.target,
+        "dtype": row.dtype,
         "algorithm": row.algorithm,
         "schedule": row.schedule,
         "roof": row.roof["name"],
@@ -59,7 +60,7 @@ def labels(row):
 
 def entry(row, index):
     shown = labels(row)
-    label = " ".join(f'{name}="{shown[name]}"' for name in ("layer", "op", "target", "algorithm", "schedule", "cpu_model"))
+    label = " ".join(f'{name}="{shown[name]}"' for name in ("layer", "op", "target", "dtype", "algorithm", "schedule", "cpu_model"))
     return {
         "name": row.name,
         "family_index": index,
@@ -80,7 +81,7 @@ def entry(row, index):
 
 
 def document(rows, context, bandwidths):
-    """`bandwidths`: those measured in each process, by "<target>/threads:<threads>"."""
+    """`bandwidths`: those measured in each process, by "<target>/<dtype>/threads:<threads>"."""
     return {
         "context": {
             "date": datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -43,11 +43,11 @@ def render(document):
     groups = [
         about
         | {"entries": members, "figure": Markup(figures.ratio_bars(members)), "means": {name: means(members, name) for name in peers}}
-        for about, members in grouped(entries, "target", "threads", "batch", "op")
+        for about, members in grouped(entries, "target", "dtype", "threads", "batch", "op")
     ]
     roofs = []
-    for about, members in grouped(entries, "target", "threads"):
-        bandwidths = context["bandwidths"][f"{about['target']}/threads:{about['threads']}"]
+    for about, members in grouped(entries, "target", "dtype", "threads"):
+        bandwidths = context["bandwidths"][f"{about['target']}/{about['dtype']}/threads:{about['threads']}"]
         roofs.append(about | {"bandwidths": bandwidths, "figure": Markup(figures.roofline(members, bandwidths))})
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),

@@ -9,6 +9,7 @@ PEERS = {
     "mullapudi2016": "Halide's autoscheduler Mullapudi2016 on the same algorithm",
     "adams2019": "Halide's autoscheduler Adams2019 on the same algorithm",
     "im2col": "im2col and OpenBLAS",
+    "f32": "halconv's direct kernel of f32 with the same vectors, for rows of other dtypes; the other peers are for f32 alone",
 }
 AUTOSCHEDULERS = ("mullapudi2016", "adams2019")
 
@@ -62,16 +63,16 @@ class Row:
 
 
 def doubt_roofs(rows, steady=0.9):
-    """Adds a doubt to rows whose FMA peak lies below `steady` times the best of the same target and threads: their
+    """Adds a doubt to rows whose FMA peak lies below `steady` times the best of the same target, dtype and threads: their
     rates are those of another clock, or of a machine with other work. And to rows beyond the memory's roof, which was
     then measured too low; a fast algorithm passes the FMA peak, but nothing passes that."""
     best = {}
     for row in rows:
-        key = row.target, row.threads
+        key = row.target, row.dtype, row.threads
         best[key] = max(best.get(key, 0), row.peak)
     for row in rows:
-        share = row.peak / best[row.target, row.threads] if row.peak else 1
+        share = row.peak / best[row.target, row.dtype, row.threads] if row.peak else 1
         if share < steady:
             row.doubts.append(f"the FMA peak beside it was {100 * share:.0f} % of the best in this run")
-        if row.roof["name"] != "FMA" and row.roof_share > 2 - steady:
+        if row.roof["is_memory"] and row.roof_share > 2 - steady:
             row.doubts.append(f"it passes the roof of {row.roof['name']}, whose bandwidth was disturbed")

@@ -1,10 +1,10 @@
-"""Runs the measuring program: one process for each target and number of threads, since the instruction set that a peer
-may use and the threads it starts belong to a process."""
+"""Runs the measuring program: one process for each target, dtype and number of threads, since the instruction set that a
+peer may use and the threads it starts belong to a process."""
 
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .machine import cpus_for
@@ -12,7 +12,7 @@ from .machine import cpus_for
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure; the same for every process but for target and threads."""
+    """What to measure; the same for every process but for target, dtype and threads."""
 
     build: Path
     suites: list
@@ -26,7 +26,46 @@ class Request:
 
 
 class MeasurementFailed(Exception):
-    """The measuring program ended early."""
+    """The measuring program ended early, or has nothing to measure."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One run of the measuring program."""
+
+    request: Request
+    target: str
+    dtype: str
+    threads: int
+
+    @property
+    def name(self):
+        return f"{self.target}/{self.dtype}/threads:{self.threads}"
+
+
+def processes(request, targets, dtypes, threads):
+    """One for each target, dtype and number of threads, with the operations that the target computes in the dtype. Raises
+    MeasurementFailed where there is none for a target."""
+    planned = []
+    for target in targets:
+        operations = {dtype: computed_operations(request, target, dtype) for dtype in dtypes}
+        if not any(operations.values()):
+            asked = f"{', '.join(request.operations)} in {', '.join(dtypes)}"
+            raise MeasurementFailed(f"error: {target} has no kernels for {asked}")
+        planned += [
+            Process(replace(request, operations=operations[dtype]), target, dtype, count)
+            for dtype in dtypes
+            if operations[dtype]
+            for count in threads
+        ]
+    return planned
+
+
+def computed_operations(request, target, dtype):
+    command = [request.build / "halconv_kernel_list", "kernels", "--targets", target, "--dtypes", dtype]
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    generators = {line.split(" ")[2] for line in lines}
+    return [operation for operation in request.operations if f"conv2d_{operation}" in generators]
 
 
 def environment(target, threads):
@@ -55,8 +94,10 @@ def schedules(build, kernels, tables):
     return numbers
 
 
-def command_line(request, target, threads):
-    options = ["--suite", *request.suites, "--ops", *request.operations, "--target", target, "--threads", threads]
+def command_line(process):
+    request = process.request
+    options = ["--suite", *request.suites, "--ops", *request.operations]
+    options += ["--target", process.target, "--dtype", process.dtype, "--threads", process.threads]
     options += ["--accuracy", request.accuracy, "--precision", request.precision, "--seconds", request.seconds]
     if request.layers:
         options += ["--layers", request.layers]
@@ -66,29 +107,29 @@ def command_line(request, target, threads):
     return [str(word) for word in [request.build / "bench" / "halconv_bench", *options]]
 
 
-def problems(request, target):
-    """[(operation, problem), ...] that a process would measure."""
-    command = [*command_line(request, target, 1), "--list"]
+def problems(process):
+    """[(operation, problem), ...] that it would measure."""
+    command = [*command_line(process), "--list"]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return [(event["operation"], event["problem"]) for event in map(json.loads, lines)]
 
 
-def events(request, target, threads, libraries=()):
+def events(process, libraries=()):
     """Yields what the program reports, as dictionaries. Raises MeasurementFailed if it ends before its last row."""
-    cpus = cpus_for(threads)
-    process = subprocess.Popen(
-        command_line(request, target, threads) + (["--libraries", *map(str, libraries)] if libraries else []),
+    cpus = cpus_for(process.threads)
+    program = subprocess.Popen(
+        command_line(process) + (["--libraries", *map(str, libraries)] if libraries else []),
         stdout=subprocess.PIPE,
         text=True,
-        env=environment(target, threads),
+        env=environment(process.target, process.threads),
         preexec_fn=lambda: os.sched_setaffinity(0, cpus),
     )
-    with process:
+    with program:
         expected, seen = None, 0
-        for line in process.stdout:
+        for line in program.stdout:
             event = json.loads(line)
             expected = event.get("rows", expected)
             seen += event["event"] in ("row", "error")
             yield event
     if seen != expected:
-        raise MeasurementFailed(f"halconv_bench ended with {process.returncode} after {seen} of {expected or '?'} rows")
+        raise MeasurementFailed(f"halconv_bench ended with {program.returncode} after {seen} of {expected or '?'} rows")

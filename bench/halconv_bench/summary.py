@@ -19,8 +19,8 @@ def geometric_means(rows, value):
 
 
 def groups(rows):
-    """Rows by (target, threads, batch, operation), in the order of their first."""
+    """Rows by (target, dtype, threads, batch, operation), in the order of their first."""
     grouped = defaultdict(list)
     for row in rows:
-        grouped[row.target, row.threads, row.batch, row.operation].append(row)
+        grouped[row.target, row.dtype, row.threads, row.batch, row.operation].append(row)
     return grouped

@@ -13,6 +13,7 @@ SHORT = {
     "mullapudi2016": "Mull16",
     "adams2019": "Adams19",
     "im2col": "im2col",
+    "f32": "f32",
 }
 OPERATION_WIDTH = len("backward_filter")
 
@@ -38,15 +39,15 @@ class Terminal:
         if missing:
             self.console.print(f"without {', '.join(missing)}: `make peers` brings what is missing")
 
-    def header(self, target, threads):
+    def header(self, target, dtype, threads):
         columns = "".join(f"{SHORT[name]:>9}" for name in self.peers)
-        title = f"{'GFLOP/s':>9}{'of roof':>16}{'one-shot':>9}{columns}  {'operation':{OPERATION_WIDTH}}  layer"
-        self.console.print(f"\n[bold]{target}, {threads} thread{'s' * (threads > 1)}[/]\n[dim]{title}[/]")
+        title = f"{'GFLOP/s':>9}{'of roof':>17}{'one-shot':>9}{columns}  {'operation':{OPERATION_WIDTH}}  layer"
+        self.console.print(f"\n[bold]{target}, {dtype}, {threads} thread{'s' * (threads > 1)}[/]\n[dim]{title}[/]")
 
     def row(self, row):
         ratios = row.ratios()
         columns = "".join(f"{ratios[name]:8.2f}x" if name in ratios else f"{'-':>9}" for name in self.peers)
-        numbers = f"{row.gflops:9.1f}{row.roof['name']:>8}{100 * row.roof_share:7.1f}%{row.one_shot['median'] / row.seconds:8.2f}x{columns}"
+        numbers = f"{row.gflops:9.1f}{row.roof['name']:>9}{100 * row.roof_share:7.1f}%{row.one_shot['median'] / row.seconds:8.2f}x{columns}"
         algorithm = "" if row.algorithm == "direct" else f" ({row.algorithm})"
         text = f"{numbers}  {row.operation:{OPERATION_WIDTH}}  {escape(row.layer or row.problem)}{algorithm}"
         if row.doubts:
@@ -59,14 +60,14 @@ class Terminal:
 
     def summary(self, rows):
         columns = "".join(f"{SHORT[name]:>14}" for name in self.peers)
-        title = f"{'target':8}{'threads':>8}{'batch':>6}{'rows':>6}{'GFLOP/s':>14}{columns}  operation"
+        title = f"{'target':12}{'dtype':6}{'threads':>7}{'batch':>6}{'rows':>6}{'GFLOP/s':>14}{columns}  operation"
         self.console.print("\nGeometric means (in brackets: weighted by how often the network has the layer)")
         self.console.print(f"[dim]{title}[/]")
-        for (target, threads, batch, operation), members in groups(rows).items():
+        for (target, dtype, threads, batch, operation), members in groups(rows).items():
             cells = show_means(geometric_means(members, lambda row: row.gflops), ".0f")
             for name in self.peers:
                 cells += show_means(geometric_means(members, lambda row: row.ratios().get(name)), ".2f")
-            self.console.print(f"{target:8}{threads:8}{batch:6}{len(members):6}{cells}  {operation}")
+            self.console.print(f"{target:12}{dtype:6}{threads:7}{batch:6}{len(members):6}{cells}  {operation}")
         doubtful = sum(1 for row in rows if row.doubts)
         if doubtful:
             self.console.print(f"[yellow]{doubtful} of {len(rows)} rows are not to be trusted[/]")

@@ -41,10 +41,33 @@ def test_rows_are_named_as_kernels_and_have_google_benchmarks_fields(build, tmp_
         assert ("scaling" in row) == (row["threads"] > 1)
 
 
+def test_rows_of_other_dtypes_are_compared_with_f32(build, tmp_path):
+    process = run(build, tmp_path, "--layers", "^odd", "--ops", "forward backward_filter", "--dtypes", "f32 bf16 i32")
+    assert process.returncode == 0, process.stdout + process.stderr
+    rows = json.loads((tmp_path / "bench.json").read_text())["benchmarks"]
+    forward, backward_filter = "forward", "backward_filter"
+    expected = [(forward, "f32"), (backward_filter, "f32"), (forward, "bf16"), (backward_filter, "bf16"), (forward, "i32")]
+    assert [(row["op"], row["dtype"]) for row in rows] == expected
+    summary = process.stdout.split("Geometric means")[1]
+    for row in rows:
+        assert f"__{row['dtype']}__x86_64" in row["name"]
+        assert ("vs_f32" in row) == (row["dtype"] != "f32")
+        assert re.search(f"x86_64 +{row['dtype']} .*{row['op']}", summary)
+        if row["dtype"] != "f32":
+            assert row["f32_implementation"].startswith(f"conv2d_{row['op']}__")
+            assert row["f32_implementation"].endswith("__f32__x86_64")
+            assert row["vs_f32"] == pytest.approx(row["f32_time"] / row["real_time"], rel=0.5)
+            assert row["roof"] in ("f32 FMA", "L1", "L2", "L3", "memory")
+    half = {row["dtype"]: row["flops_per_byte"] for row in rows if row["op"] == "forward"}
+    assert half["bf16"] == pytest.approx(2 * half["f32"]) and half["i32"] == pytest.approx(half["f32"])
+    page = (tmp_path / "report.html").read_text()
+    assert "forward, x86_64, bf16" in page and page.count("<svg") == 1 + 3 + 5
+
+
 def test_a_target_without_kernels_is_an_error_not_a_row(build, tmp_path):
     process = run(build, tmp_path, "--layers", "^odd", "--ops", "forward", "--targets", "avx512_bf16")  # none of f32
     assert process.returncode == 1
-    assert "error" in process.stdout and "avx512_bf16" in process.stdout
+    assert "avx512_bf16 has no kernels for forward in f32" in process.stderr
     assert not (tmp_path / "bench.json").exists()
 
 
@@ -64,15 +87,16 @@ def test_the_algorithm_is_the_kernel_names():
     assert row(1).algorithm == "winograd2"
 
 
-def roofed(peak, roof, seconds):
-    event = {"target": "avx2", "threads": 1, "peak": peak, "doubts": [], "plan": {"median": 1.0}}
-    return Row(event | {"roof": {"name": roof, "seconds": seconds}}, "CPU")
+def roofed(peak, roof, seconds, dtype="f32"):
+    event = {"target": "avx2", "dtype": dtype, "threads": 1, "peak": peak, "doubts": [], "plan": {"median": 1.0}}
+    return Row(event | {"roof": {"name": roof, "is_memory": roof == "L3", "seconds": seconds}}, "CPU")
 
 
 def test_rows_of_a_slower_clock_or_a_disturbed_bandwidth_are_doubted():
     rows = [roofed(100e9, "FMA", 2.0), roofed(95e9, "L3", 0.5), roofed(70e9, "FMA", 0.5), roofed(100e9, "L3", 2.0)]
+    rows += [roofed(50e9, "FMA", 2.0, "f64"), roofed(40e9, "f32 FMA", 2.0, "f64")]
     doubt_roofs(rows)
-    assert [len(row.doubts) for row in rows] == [0, 0, 1, 1]
+    assert [len(row.doubts) for row in rows] == [0, 0, 1, 1, 0, 1]
 
 
 def test_means_are_geometric_and_weighted_by_repeats():
