@@ -40,30 +40,67 @@ void schedule_register_tile(const DepthwiseBackwardFilterCpuParameters &p, Func 
   if (p.unroll > 1) tile.update().unroll(x, p.unroll, TailStrategy::GuardWithIf);
 }
 
-/// The loops over what a register tile sums to, `consumer`'s elements.
-void schedule_tiles(const KernelKey &key, const DepthwiseBackwardFilterCpuParameters &p, Func consumer,
-                    const Loops &l) {
-  const Var k = consumer.args()[0], c = consumer.args()[1], s = consumer.args()[2], r = consumer.args()[3],
-            g = consumer.args()[4];
+/// The loops over what register tiles sum to, some elements of `stage`, from the innermost to those over blocks of
+/// channels: `tail` says what becomes of a last block that is not whole.
+std::vector<VarOrRVar> schedule_tiles(const DepthwiseBackwardFilterCpuParameters &p, Halide::Stage stage,
+                                      const std::vector<Var> &args, TailStrategy tail, const Loops &l) {
+  const Var k = args[0], c = args[1], s = args[2], r = args[3], g = args[4];
   const TailStrategy guard = TailStrategy::GuardWithIf;
-  // Channels of a specialised kernel are at least a vector, and the last vector is moved inwards.
-  consumer.split(g, l.channel_block, l.channel, p.vectors * p.lanes, key.problem ? TailStrategy::ShiftInwards : guard)
-      .split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, guard)
+  stage.split(g, l.channel_block, l.channel, p.vectors * p.lanes, tail)
       .split(l.channel, l.vector, l.lane, p.lanes, guard)
       .split(k, l.k_tile, l.k, p.multiplier, guard)
       .split(s, l.s_tile, l.s, p.columns, guard)
       .split(r, l.r_tile, l.r, p.filter_rows, guard)
-      .reorder({l.lane, l.vector, l.k, l.s, l.r, c, l.k_tile, l.s_tile, l.r_tile, l.channel_block, l.channel_task})
       .vectorize(l.lane)
       .unroll(l.vector)
       .unroll(l.k)
       .unroll(l.s)
-      .unroll(l.r)
-      .parallel(l.channel_task);
+      .unroll(l.r);
+  return {l.lane, l.vector, l.k, l.s, l.r, c, l.k_tile, l.s_tile, l.r_tile, l.channel_block};
+}
+
+/// Each register tile sums all pixels.
+void schedule_whole_sums(const KernelKey &key, const DepthwiseBackwardFilterCpuParameters &p, Func tile, Func consumer,
+                         const Loops &l) {
+  // Channels of a specialised kernel are at least a vector, and the last vector is moved inwards.
+  const TailStrategy tail = key.problem ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
+  std::vector<VarOrRVar> order = schedule_tiles(p, Halide::Stage(consumer), consumer.args(), tail, l);
+  consumer.split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf);
+  order.emplace_back(l.channel_task);
+  consumer.reorder(order).parallel(l.channel_task);
   // What two tasks compute, where the last vector is moved inwards, has the same bits only if it is the same code.
   if (key.problem) {
     consumer.partition(l.channel_task, Halide::Partition::Never).partition(l.channel_block, Halide::Partition::Never);
   }
+  tile.compute_at(consumer, l.k_tile);
+}
+
+/// A task goes through its rows once, through all of its channels of a few rows at a time, and adds what register tiles
+/// sum of these to its sums in memory. Returns the tiles.
+Func schedule_sums_by_rows(const DepthwiseBackwardFilterCpuParameters &p, Func sum, Func consumer, const Loops &l) {
+  const std::vector<RVar> pixels = sum.rvars(0);  // x, the row and, where it is not split off, the image
+  const RVar row_block("row_block"), row_of_block("row_of_block");
+  sum.update().split(pixels[1], row_block, row_of_block, p.rows_per_block, TailStrategy::GuardWithIf);
+  std::vector<std::pair<RVar, Var>> rows = {{row_block, Var("tile_row_block")}};
+  if (pixels.size() > 2) rows.emplace_back(pixels[2], Var("tile_image"));
+  Func tile = sum.update().rfactor(rows);
+
+  // All tasks have whole vectors; what two compute, where the last is moved inwards, has the same bits only if it is
+  // the same code.
+  const std::vector<Var> args = consumer.args();
+  const Var k = args[0], g = args[4], task_channel("task_channel");
+  const int channels = p.blocks_per_task * p.vectors * p.lanes;
+  consumer.split(g, l.channel_task, task_channel, channels, TailStrategy::ShiftInwards)
+      .partition(l.channel_task, Halide::Partition::Never)
+      .reorder(task_channel, k, args[1], args[2], args[3], l.channel_task)
+      .vectorize(task_channel, p.lanes)
+      .parallel(l.channel_task);
+  sum.compute_at(consumer, l.channel_task).reorder_storage(g, k).bound_extent(g, channels).vectorize(g, p.lanes);
+  std::vector<VarOrRVar> order = schedule_tiles(p, sum.update(), args, TailStrategy::GuardWithIf, l);
+  for (const auto &[row, tile_row] : rows) order.emplace_back(row);
+  sum.update().reorder(order);
+  tile.compute_at(sum, l.k_tile);
+  return tile;
 }
 
 /// Groups of rows and images are summed by themselves, then added in their order: the same bits on any number of
@@ -95,8 +132,11 @@ void schedule_depthwise_backward_filter_cpu(const KernelKey &key, Func result,
   const Loops l;
   Func tile = gradient.sum, consumer = result;
   if (p.rows_per_task > 0) std::tie(tile, consumer) = split_rows(p, p.lanes, result, gradient);
-  schedule_tiles(key, p, consumer, l);
-  tile.compute_at(consumer, l.k_tile);
+  if (p.rows_per_block > 0) {
+    tile = schedule_sums_by_rows(p, tile, consumer, l);
+  } else {
+    schedule_whole_sums(key, p, tile, consumer, l);
+  }
   schedule_register_tile(p, tile, gradient.pixels.x);
   if (!turns_planes(key)) return;
   const Halide::LoopLevel block(consumer, l.channel_block);

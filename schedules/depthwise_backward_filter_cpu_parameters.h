@@ -12,6 +12,7 @@ struct DepthwiseBackwardFilterCpuParameters {
   int multiplier = 1;                ///< ... times the filters of each ...
   int columns = 1, filter_rows = 1;  ///< ... times taps
   int unroll = 1;                    ///< pixels summed per iteration of the innermost loop
+  int rows_per_block = 0;            ///< rows of d_dst whose sums are added in memory; 0: all, of all images
   int rows_per_task = 0;             ///< rows of d_dst that a task sums; 0: all, of all images
   int blocks_per_task = 1;           ///< blocks of `vectors` in a task
 };

@@ -33,18 +33,6 @@ int64_t channels(const KernelKey &key, const DepthwiseCpuParameters &p) {
   return p.across_multiplier ? key.problem->group().out_channels : key.problem->groups;
 }
 
-/// The width up to `most` of which least is computed twice; of those, the largest. A multiple of `stride`, so that the
-/// remainders of a strided gradient are known for each pixel of a tile.
-int64_t tile_extent(int64_t extent, int64_t stride, int64_t most) {
-  if (extent <= most) return extent;
-  int64_t best = std::min(extent, stride);
-  const auto computed = [&](int64_t tile) { return ceil_divide(extent, tile) * tile; };
-  for (int64_t tile = best; tile <= most; tile += stride) {
-    if (computed(tile) <= computed(best)) best = tile;
-  }
-  return best;
-}
-
 /// The widest vectors that the channels fill; a last one that is not full is moved inwards.
 int fitting_lanes(int lanes, int64_t channels) {
   while (lanes > channels) lanes /= 2;
@@ -54,19 +42,20 @@ int fitting_lanes(int lanes, int64_t channels) {
 /// Small images whole; else a few pixels of all channels one after the other, so that rows of the image are read
 /// through once: on 112x112 pixels 1.4 (AVX-512) to 1.8 (AVX2) times as fast as a row of tiles for each vector of
 /// channels. Fewer pixels where each reads columns of its own; a second row where there are registers for what both
-/// read. (One core of a Xeon, Sapphire Rapids.)
+/// read. (One core of a Xeon, Sapphire Rapids.) Multiples of the stride, so that the remainders of a strided gradient
+/// are known for each pixel of a tile.
 void choose_tile(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, DepthwiseCpuParameters *p) {
   const bool many_registers = machine.registers == 32;
   if (shape.rows * shape.columns <= 49) {
-    p->width = static_cast<int>(tile_extent(shape.columns, shape.stride, shape.columns));
+    p->width = static_cast<int>(least_repeated_part(shape.columns, shape.stride, shape.columns));
     p->height = static_cast<int>(shape.rows);
     return;
   }
   const bool strided_forward = is_forward(key) && (key.problem->stride_width > 1 || key.problem->stride_height > 1);
   const int64_t columns = shape.stride > 1 || (strided_forward && many_registers) ? 4 : 8;
   const int64_t rows = many_registers && shape.stride == 1 && !strided_forward ? 2 : shape.stride;
-  p->width = static_cast<int>(tile_extent(shape.columns, shape.stride, columns * shape.stride));
-  p->height = static_cast<int>(tile_extent(shape.rows, shape.stride, rows));
+  p->width = static_cast<int>(least_repeated_part(shape.columns, shape.stride, columns * shape.stride));
+  p->height = static_cast<int>(least_repeated_part(shape.rows, shape.stride, rows));
 }
 
 DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
@@ -108,7 +97,7 @@ ScheduleNumbers numbers_of(const DepthwiseCpuParameters &p) {
 std::vector<int64_t> tile_extents(int64_t extent, int64_t stride) {
   std::vector<int64_t> extents;
   for (int64_t steps = 1; steps <= 14; ++steps) {
-    const int64_t tile = tile_extent(extent, stride, steps * stride);
+    const int64_t tile = least_repeated_part(extent, stride, steps * stride);
     if (std::find(extents.begin(), extents.end(), tile) == extents.end()) extents.push_back(tile);
   }
   return extents;

@@ -2,6 +2,7 @@
 #ifndef HALCONV_SCHEDULES_SPLITS_H_
 #define HALCONV_SCHEDULES_SPLITS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -19,6 +20,18 @@ inline std::vector<int64_t> halved_splits(int64_t extent, int64_t multiple) {
     if (sizes.empty() || size != sizes.back()) sizes.push_back(size);
     if (parts >= units) return sizes;
   }
+}
+
+/// The part up to `most` by which least is computed twice when the last part is moved inwards; of those, the largest. A
+/// multiple of `multiple`, or all of `extent`.
+inline int64_t least_repeated_part(int64_t extent, int64_t multiple, int64_t most) {
+  if (extent <= most) return extent;
+  int64_t best = std::min(extent, multiple);
+  const auto computed = [&](int64_t part) { return ceil_divide(extent, part) * part; };
+  for (int64_t part = best; part <= most; part += multiple) {
+    if (computed(part) <= computed(best)) best = part;
+  }
+  return best;
 }
 
 }  // namespace halconv::schedules
