@@ -138,7 +138,8 @@ void schedule_depthwise_turned_cpu(const KernelKey &key, Func result, const gene
   Func block = Func(convolution.sum).in(result);
   block.compute_at(task).reorder_storage(g, k, x, y, n);
   schedule_loops(key, p, block, convolution);
-  scatter_planes(result, block, PlaneChannels::kGroups, x, channel, shape.result_columns, p.lanes);
+  scatter_planes(result, block, PlaneChannels::kGroups, x, channel, shape.result_columns, p.lanes,
+                 plane_block(p.lanes));
   gather_planes(convolution.source, PlaneChannels::kGroups, task, {p.vectors * p.lanes, shape.image_columns}, p.lanes);
 }
 

@@ -209,8 +209,9 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
     schedule_planes(p, lanes, extents, result, stage, part, loops);
     tile = schedule_block(p, lanes, result, convolution.sum, loops);
     if (shifts) {
+      const bool has_block = key.channels_per_product() > 1;  // by which the filter of dot products is blocked
       scatter_planes(result, Func(convolution.sum).in(result), PlaneChannels::kOfGroup, part.x.var, loops.channel,
-                     *extents.columns, lanes);
+                     *extents.columns, lanes, has_block ? p.vectors * lanes : plane_block(lanes));
     }
   } else {
     schedule_tiles(p, lanes, stage, loops.channel, part.x, loops.row, tail, loops);

@@ -63,7 +63,7 @@ void gather_planes(Func image, PlaneChannels channels, const LoopLevel &level, c
 }
 
 void scatter_planes(Func result, Func block, PlaneChannels channels, const Var &x, const Var &channel, int64_t columns,
-                    int lanes) {
+                    int lanes, int together) {
   const int planes = plane_block(lanes), width = static_cast<int>(std::min<int64_t>(planes, columns));
   const Var column_block("plane_column_block"), column("plane_column"), channel_block("plane_block"), plane("plane");
   result.split(x, column_block, column, width, TailStrategy::ShiftInwards)
@@ -73,13 +73,14 @@ void scatter_planes(Func result, Func block, PlaneChannels channels, const Var &
       .unroll(plane);
   Func rows = block.in(result);
   const Var rows_channel = channel_of(rows, channels), rows_x = rows.args()[1];
-  rows.compute_at(result, channel_block)
+  rows.compute_at(result, together > planes ? column_block : channel_block)
       .store_in(MemoryType::Register)
-      .bound_extent(rows_channel, planes)
+      .bound_extent(rows_channel, together)
       .bound_extent(rows_x, width)
       .reorder_storage(rows_x, rows_channel)
-      .reorder(rows_channel, rows_x)
-      .vectorize(rows_channel)
+      .split(rows_channel, channel_block, plane, planes)
+      .reorder(plane, rows_x, channel_block)
+      .vectorize(plane)
       .unroll(rows_x);
 }
 

@@ -27,9 +27,10 @@ void gather_planes(Halide::Func image, PlaneChannels channels, const Halide::Loo
 
 /// Stores `result` plane by plane from `block`, a Func of the same arguments that is computed channels innermost. `x`
 /// and `channel` are the innermost loops of `result`, over all of its `columns`, which may be computed twice, and over
-/// channels, a multiple of plane_block(lanes).
+/// channels, a multiple of plane_block(lanes). `together` of these turn at once: all of a block where `result` finds
+/// its place in `block` by remainders, whose bounds Halide does not know for fewer.
 void scatter_planes(Halide::Func result, Halide::Func block, PlaneChannels channels, const Halide::Var &x,
-                    const Halide::Var &channel, int64_t columns, int lanes);
+                    const Halide::Var &channel, int64_t columns, int lanes, int together);
 
 /// Channels that are stored at once.
 int plane_block(int lanes);

@@ -89,7 +89,8 @@ Halide::LoopLevel schedule_planes(const KernelKey &key, Func result, const Winog
       .vectorize(tile_channel)
       .unroll(loops.tile_x)
       .unroll(loops.tile_y);
-  scatter_planes(result, tiles, PlaneChannels::kOfGroup, x, outer.lane, winograd_shape(key).columns, lanes);
+  scatter_planes(result, tiles, PlaneChannels::kOfGroup, x, outer.lane, winograd_shape(key).columns, lanes,
+                 plane_block(lanes));
   return {tiles, loops.tile_column};
 }
 
