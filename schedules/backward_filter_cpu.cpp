@@ -73,8 +73,8 @@ bool taps_share_pixels(const KernelKey &key) {
   return p.stride_height < p.effective_filter_height() || p.stride_width < p.effective_filter_width();
 }
 
-/// A copy of the task's `channels`, without the distance between pixels that 4 KiB aliasing and misses of the TLB come
-/// from. Of planes it reads vectors along the rows, and scatters them to the L1 lines of a few pixels.
+/// A copy of the task's `channels`, without the distance between pixels that misses of the TLB come from. Of planes it
+/// reads vectors along the rows, and scatters them to the L1 lines of a few pixels.
 void schedule_copy(const KernelKey &key, Func copy, int channels) {
   const bool planar = key.is_planar();
   const int lanes = key.lanes(), together = key.channels_per_product();
@@ -118,8 +118,8 @@ void schedule_sum_in_registers(const BackwardFilterCpuParameters &p, int lanes, 
   Func sum = gradient.sum, d_dst = gradient.d_dst_padded;
   sum.compute_at(result, loops.s_tile);
   schedule_register_tile(p, lanes, together, sum);
-  d_dst.compute_at(result, loops.k_group);
-  src.compute_at(result, loops.task);
+  if (p.copies_d_dst) d_dst.compute_at(result, loops.k_group);
+  if (p.copies_src) src.compute_at(result, loops.task);
 }
 
 /// The loops of one accumulation over pixels.
@@ -155,8 +155,8 @@ void schedule_accumulation(const BackwardFilterCpuParameters &p, int lanes, int 
       .unroll(loops.s);
   tile.compute_at(accumulator, loops.s_tile);
   schedule_register_tile(p, lanes, together, tile);
-  d_dst.compute_at(accumulator, loops.k_block);
-  src.compute_at(accumulator, row_block);
+  if (p.copies_d_dst) d_dst.compute_at(accumulator, loops.k_block);
+  if (p.copies_src) src.compute_at(accumulator, row_block);
 }
 
 /// Threads share the filter: each task sums over all pixels.
@@ -169,9 +169,8 @@ void schedule_sum_in_memory(const BackwardFilterCpuParameters &p, int lanes, int
 }
 
 /// Threads share the pixels: each task sums its images or rows, fixed in number, into a filter of its own, and these
-/// are added in order. A task reads its pixels whole, as they lie in memory: 1x1 256->128 @56 reaches 72 % of the
-/// AVX-512 peak and 82 % of AVX2's, against 62 % and 68 % where four tasks read a quarter of each pixel's channels (one
-/// core of a Xeon, Sapphire Rapids).
+/// are added in order. A task reads its pixels whole, as they lie in memory: 1x1 256->128 @56 reaches 82 % of the
+/// AVX-512 peak, against 65 % where two tasks read half of each pixel's channels (one core of a Xeon, Sapphire Rapids).
 void schedule_partial_filters(const BackwardFilterCpuParameters &p, const Conv2dProblem &problem, int lanes,
                               int together, Func result, Func src, const generators::FilterGradient &gradient) {
   const RVar pixel_task("pixel_task"), pixel("pixel");
@@ -211,8 +210,8 @@ void schedule_backward_filter_cpu(const KernelKey &key, Func result, const gener
       schedule_sum_in_memory(p, lanes, together, result, src, gradient);
     }
   }
-  schedule_copy(key, src, p.channels_per_task);
-  schedule_copy(key, gradient.d_dst_padded, p.vectors * lanes * p.blocks_at_once);
+  if (p.copies_src) schedule_copy(key, src, p.channels_per_task);
+  if (p.copies_d_dst) schedule_copy(key, gradient.d_dst_padded, p.vectors * lanes * p.blocks_at_once);
 }
 
 }  // namespace halconv::schedules

@@ -29,29 +29,49 @@ double filled(int64_t extent, int64_t tile) {
   return static_cast<double>(extent) / static_cast<double>(ceil_divide(extent, tile) * tile);
 }
 
-/// The estimated share of FMA peak of a register tile: idle lanes and tails, FMAs waiting for one another, loads.
+/// Whether register tiles may read src where it is: each element as it lies in memory, by one tap.
+bool may_read_src(const KernelKey &key) {
+  if (!key.problem || key.copies_image() || key.problem->is_padded()) return false;
+  return key.problem->filter_height == 1 && key.problem->filter_width == 1;
+}
+
+/// Whether they may read d_dst where it is: whole vectors.
+bool may_read_d_dst(const KernelKey &key, const BackwardFilterCpuParameters &p) {
+  return key.problem && !key.copies_image() && key.problem->group().out_channels % (p.vectors * key.lanes()) == 0;
+}
+
+/// The estimated share of FMA peak of a register tile: idle lanes and tails, FMAs waiting for one another, loads. Tiles
+/// that overhang the channels multiply zeros of a copy, but nothing where src is not copied.
 double estimate(const CpuMachine &machine, const Conv2dProblem &p, const BackwardFilterCpuParameters &tile) {
   const int fmas = tile.vectors * tile.channels * tile.columns, loads = tile.vectors + tile.channels * tile.columns;
   if (fmas + tile.vectors + 1 > machine.registers) return 0;
-  const double useful = filled(p.out_channels, tile.vectors * machine.lanes) * filled(p.in_channels, tile.channels) *
-                        filled(p.filter_width, tile.columns);
+  const double channels = tile.copies_src
+                              ? filled(p.in_channels, tile.channels)
+                              : std::min(1.0, static_cast<double>(p.in_channels) / static_cast<double>(tile.channels));
+  const double useful =
+      filled(p.out_channels, tile.vectors * machine.lanes) * channels * filled(p.filter_width, tile.columns);
   // As many chains as latency times units are not quite enough: 2 x 4 AVX2 vectors reach 80 to 94 % of what 2 x 6 do, 2
   // x 5 reach 96 %.
   const double chains = std::min(1.0, fmas / (1.5 * machine.fma_latency * machine.fmas_per_cycle));
   const double ports = std::min(1.0, fmas * machine.loads_per_cycle / (loads * machine.fmas_per_cycle));
-  return useful * chains * ports * (1 - 0.05 * static_cast<double>(loads) / fmas);
+  // Of AVX-512's peak, 1x1 256->64 @56 reaches 88 % by 4 x 6 vectors, 82 % by 2 x 12, 78 % by 4 x 4 (one core of a
+  // Xeon, Sapphire Rapids).
+  const double step = fmas / (fmas + 1.5);
+  return useful * chains * ports * step * (1 - 0.05 * static_cast<double>(loads) / fmas);
 }
 
 /// The register tiles of greatest estimated share, best first.
-std::vector<BackwardFilterCpuParameters> best_tiles(const CpuMachine &machine, const Conv2dProblem &p, size_t count) {
+std::vector<BackwardFilterCpuParameters> best_tiles(const CpuMachine &machine, const Conv2dProblem &p, bool copies_src,
+                                                    size_t count) {
   std::vector<std::pair<double, BackwardFilterCpuParameters>> tiles;
   for (int columns = 1; columns <= std::min<int64_t>(p.filter_width, machine.registers); ++columns) {
     for (int vectors = 1; vectors <= 4; ++vectors) {
-      for (int channels = 1; channels <= 8; ++channels) {
+      for (int channels = 1; channels <= 12; ++channels) {
         BackwardFilterCpuParameters tile;
         tile.vectors = vectors;
         tile.channels = channels;
         tile.columns = columns;
+        tile.copies_src = copies_src;
         if (const double share = estimate(machine, p, tile); share > 0) tiles.emplace_back(share, tile);
       }
     }
@@ -69,6 +89,20 @@ int64_t rows_read(const Conv2dProblem &p, int64_t rows) {
   return (rows - 1) * p.stride_height + p.effective_filter_height();
 }
 
+/// Bytes from the first to the last pixel of a register tile that reads an image where it is: what 32 pages hold. Of
+/// AVX-512's peak, 1x1 512->128 @28 reaches 82 % with 2 rows, 112 KB, 78 % with 4 (one core of a Xeon, Sapphire
+/// Rapids).
+constexpr int64_t kTileSpan = 128 << 10;
+
+/// Pixels of such a tile, few enough that its block of d_dst stays in L1: 256->64 @56 reaches 82 % with 112, 70 % with
+/// 224 (likewise).
+constexpr int64_t kTilePixels = 112;
+
+/// Bytes from the first to the last pixel of `rows` output rows, of the image where that is more.
+int64_t span(const CpuMachine &machine, const Conv2dProblem &p, int64_t rows) {
+  return rows * p.out_width * std::max(p.in_channels * p.stride_width, p.out_channels) * machine.lane_bytes;
+}
+
 /// Output rows whose block of d_dst and task's channels of src fit L1 together, evened out over the image, so that each
 /// register tile finds both there: 1x1 64->64 @56 reaches 84 % of AVX2's peak with one row, 79 % with two, 70 % with
 /// four (one core of a Xeon, Sapphire Rapids). 0, all, where a block of d_dst fills L1 twice at most.
@@ -78,10 +112,15 @@ int choose_rows(const CpuMachine &machine, const Conv2dProblem &p, const Backwar
     const int64_t src = rows_read(p, rows) * p.in_width * parameters.channels_per_task;
     return (d_dst + src) * machine.lane_bytes;
   };
-  const int64_t d_dst_block = p.batch * p.out_height * p.out_width * parameters.vectors * machine.lanes;
-  if (d_dst_block * machine.lane_bytes <= 2 * machine.l1_bytes) return 0;
+  const int64_t pixels = p.batch * p.out_height * p.out_width;
+  const int64_t d_dst_block = pixels * parameters.vectors * machine.lanes * machine.lane_bytes;
+  if (d_dst_block <= 2 * machine.l1_bytes && (parameters.copies_src || pixels <= 2 * kTilePixels)) return 0;
+  const auto fits = [&](int64_t rows) {
+    if (parameters.copies_src) return bytes(rows) <= machine.l1_bytes;
+    return rows * p.out_width <= kTilePixels && span(machine, p, rows) <= kTileSpan;
+  };
   int64_t rows = 1;
-  while (rows < p.out_height && bytes(rows + 1) <= machine.l1_bytes) ++rows;
+  while (rows < p.out_height && fits(rows + 1)) ++rows;
   return static_cast<int>(ceil_divide(p.out_height, ceil_divide(p.out_height, rows)));
 }
 
@@ -96,35 +135,54 @@ int64_t task_bytes(const CpuMachine &machine, const Conv2dProblem &p, const Back
   return (src + filter) * machine.lane_bytes;
 }
 
-/// Elements that tasks copy, each its channels of src once and for these its channels of d_dst, and that they add to
-/// sums in memory.
+/// Copies of d_dst where all tiles of a task sum all pixels, and of src then where its pixels lie in more pages than
+/// the TLB has: 1x1 2048->512 @7 is 1.16 times as fast with a copy of src. Copies of both make 512->128 @28 0.8 times
+/// as fast (AVX-512, one core of a Xeon, Sapphire Rapids).
+void choose_copies(const KernelKey &key, BackwardFilterCpuParameters *parameters) {
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  parameters->copies_d_dst = parameters->rows == 0 || !may_read_d_dst(key, *parameters);
+  parameters->copies_src = !may_read_src(key);
+  if (parameters->copies_src || parameters->rows > 0) return;
+  const Conv2dProblem p = key.problem->group();
+  const int64_t pixel = p.in_channels * p.stride_width * machine.lane_bytes;
+  parameters->copies_src = p.batch * p.out_height * p.out_width * pixel > 2 * kTileSpan;
+}
+
+/// Elements that tasks read or copy, each its channels of src once and for these its channels of d_dst, and that they
+/// add to sums in memory. Few of a pixel's channels read in place cost as much as 256 of them, which the prefetcher
+/// fetches: 1x1 512->128 @28 is 1.13 times as fast by tasks of 258 channels as by 132 (AVX-512, one core of a Xeon,
+/// Sapphire Rapids).
 double elements_moved(const Conv2dProblem &p, const BackwardFilterCpuParameters &parameters, int64_t k_splits,
                       int64_t c_splits) {
+  const double channels = parameters.channels_per_task;
+  const double fetched = parameters.copies_src || parameters.rows == 0 ? 1 : std::max(1.0, 256 / channels);
   const int64_t src = p.batch * p.in_height * p.in_width * p.in_channels;
   const int64_t d_dst = p.batch * p.out_height * p.out_width * p.out_channels;
   const int64_t filter = p.filter_height * p.filter_width * p.in_channels * p.out_channels;
   const int64_t additions = parameters.rows == 0 ? 0 : p.batch * ceil_divide(p.out_height, parameters.rows);
-  return static_cast<double>(src * k_splits) + static_cast<double>(d_dst * c_splits) +
+  return fetched * static_cast<double>(src * k_splits) + static_cast<double>(d_dst * c_splits) +
          static_cast<double>(filter * additions);
 }
 
-/// The split of the filter into at least kTasks tasks that moves least. `p` is one of the `groups`, which are tasks of
-/// their own.
-void choose_tasks(const CpuMachine &machine, const Conv2dProblem &p, int64_t groups,
-                  BackwardFilterCpuParameters *best) {
+/// The split of the filter into at least kTasks tasks that moves least.
+void choose_tasks(const KernelKey &key, const Conv2dProblem &whole, BackwardFilterCpuParameters *best) {
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const Conv2dProblem p = whole.group();  // groups are tasks of their own
   const int64_t block = best->vectors * machine.lanes;
   const int64_t blocks = ceil_divide(p.out_channels, block), tiles = ceil_divide(p.in_channels, best->channels);
-  const int64_t group_tasks = ceil_divide(kTasks, groups);
+  const int64_t group_tasks = ceil_divide(kTasks, whole.groups);
   if (blocks * tiles < group_tasks) best->filter_rows_per_task = 1;
   const int64_t least_tasks = std::min(group_tasks, blocks * tiles);
+  const BackwardFilterCpuParameters tile = *best;
   double least_moved = 0;
   for (int64_t k_splits = 1; k_splits <= blocks; ++k_splits) {
     for (int64_t c_splits = 1; c_splits <= tiles; ++c_splits) {
       if (k_splits * c_splits < least_tasks) continue;
-      BackwardFilterCpuParameters split = *best;
+      BackwardFilterCpuParameters split = tile;
       split.blocks_per_task = static_cast<int>(ceil_divide(blocks, k_splits));
       split.channels_per_task = static_cast<int>(ceil_divide(tiles, c_splits)) * split.channels;
       split.rows = choose_rows(machine, p, split);
+      choose_copies(key, &split);
       const bool smallest = k_splits == blocks && c_splits == tiles;
       if (task_bytes(machine, p, split, block) > machine.l2_bytes / 2 && !smallest) continue;
       const double moved = elements_moved(p, split, k_splits, c_splits);
@@ -157,12 +215,22 @@ bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, Backw
   return true;
 }
 
+/// A row in whole steps of up to 8 pixels, where a tile has one column. 1x1 256->64 @56 is 1.16 times as fast as by
+/// single pixels, 512->128 @28 1.11 times (AVX-512, one core of a Xeon, Sapphire Rapids).
+int unrolled_pixels(const KernelKey &key) {
+  if (!key.problem || key.problem->filter_width > 1 || key.channels_per_product() > 1) return 1;
+  int pixels = 8;
+  while (key.problem->out_width % pixels != 0) --pixels;
+  return pixels;
+}
+
 BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem whole = key.problem.value_or(kTypical), p = whole.group();
-  BackwardFilterCpuParameters parameters = best_tiles(machine, p, 1).front();
+  BackwardFilterCpuParameters parameters = best_tiles(machine, p, !may_read_src(key), 1).front();
+  parameters.unroll = unrolled_pixels(key);
   if (key.problem && whole.groups == 1 && choose_pixel_tasks(machine, p, &parameters)) return parameters;
-  choose_tasks(machine, p, whole.groups, &parameters);
+  choose_tasks(key, whole, &parameters);
   if (!key.problem) parameters.rows = std::max(parameters.rows, 1);  // how many there are is not known
   return parameters;
 }
@@ -201,13 +269,25 @@ ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
           {"channels_per_task", p.channels_per_task},
           {"filter_rows_per_task", p.filter_rows_per_task},
           {"blocks_at_once", p.blocks_at_once},
-          {"pixel_tasks", p.pixel_tasks}};
+          {"pixel_tasks", p.pixel_tasks},
+          {"copies_src", p.copies_src},
+          {"copies_d_dst", p.copies_d_dst}};
+}
+
+/// The numbers with the copies that the heuristic would make for them, and with the other choice for src.
+void add_copies(const KernelKey &key, BackwardFilterCpuParameters p, std::vector<ScheduleNumbers> *space) {
+  choose_copies(key, &p);
+  space->push_back(numbers_of(p));
+  if (!may_read_src(key)) return;
+  p.copies_src = 1 - p.copies_src;
+  space->push_back(numbers_of(p));
 }
 
 /// The ways to cut the work of one register tile into tasks: of the filter, so that they fit L2 twice or are the
 /// smallest, or of the pixels.
-void add_tasks(const CpuMachine &machine, const Conv2dProblem &problem, BackwardFilterCpuParameters p,
-               std::vector<ScheduleNumbers> *space) {
+void add_tasks(const KernelKey &key, BackwardFilterCpuParameters p, std::vector<ScheduleNumbers> *space) {
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const Conv2dProblem problem = key.problem->group();
   const int64_t block = p.vectors * machine.lanes;
   const std::vector<int64_t> blocks = halved_splits(ceil_divide(problem.out_channels, block), 1);
   const std::vector<int64_t> channels = halved_splits(problem.in_channels, p.channels);
@@ -216,14 +296,14 @@ void add_tasks(const CpuMachine &machine, const Conv2dProblem &problem, Backward
       p.blocks_per_task = static_cast<int>(blocks_per_task);
       p.channels_per_task = static_cast<int>(channels_per_task);
       const bool smallest = blocks_per_task == blocks.back() && channels_per_task == channels.back();
-      if (task_bytes(machine, problem, p, block) <= 2 * machine.l2_bytes || smallest) space->push_back(numbers_of(p));
+      if (task_bytes(machine, problem, p, block) <= 2 * machine.l2_bytes || smallest) add_copies(key, p, space);
     }
   }
   if (p.rows == 0 || std::max(problem.batch, problem.out_height) < kTasks) return;
   p.blocks_per_task = static_cast<int>(blocks.front());
   p.channels_per_task = static_cast<int>(channels.front());
   p.pixel_tasks = kTasks;
-  space->push_back(numbers_of(p));
+  add_copies(key, p, space);
 }
 
 }  // namespace
@@ -234,16 +314,18 @@ std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key) {
   const Conv2dProblem problem = key.problem->group();
   std::vector<int64_t> rows = halved_splits(problem.out_height, 1);
   rows.push_back(0);
+  const int unrolled = unrolled_pixels(key);
   std::vector<ScheduleNumbers> space;
-  for (BackwardFilterCpuParameters p : best_tiles(machine, problem, kTiles)) {
+  for (BackwardFilterCpuParameters p : best_tiles(machine, problem, !may_read_src(key), kTiles)) {
     for (const int64_t rows_of_tile : rows) {
       p.rows = static_cast<int>(rows_of_tile);
-      for (p.unroll = 1; p.unroll <= 2; ++p.unroll) {
+      for (const int unroll : {unrolled, unrolled == 1 ? 2 : 1}) {
+        p.unroll = unroll;
         for (const int filter_rows : {0, 1}) {
           if (filter_rows >= problem.filter_height) continue;
           p.filter_rows_per_task = filter_rows;
           p.blocks_at_once = choose_blocks_at_once(key, p);
-          add_tasks(machine, problem, p, &space);
+          add_tasks(key, p, &space);
         }
       }
     }
@@ -256,6 +338,7 @@ BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key)
   std::optional<TunedRow> row = find_tuned_row(key);
   if (!row) {
     p.blocks_at_once = choose_blocks_at_once(key, p);
+    choose_copies(key, &p);
     return p;
   }
   row->read("vectors", 1, 32, &p.vectors);
@@ -269,6 +352,9 @@ BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key)
   p.blocks_at_once = choose_blocks_at_once(key, p);
   row->read("blocks_at_once", 1, 16, &p.blocks_at_once);
   row->read("pixel_tasks", 1, key.problem ? 64 : 1, &p.pixel_tasks);
+  choose_copies(key, &p);
+  row->read("copies_src", may_read_src(key) ? 0 : 1, 1, &p.copies_src);
+  row->read("copies_d_dst", may_read_d_dst(key, p) ? 0 : 1, 1, &p.copies_d_dst);
   row->check_all_read();
   if (p.channels_per_task % p.channels != 0) {
     row->fail("channels_per_task is " + std::to_string(p.channels_per_task) + ", expected a multiple of channels, " +

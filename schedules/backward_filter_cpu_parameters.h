@@ -18,6 +18,7 @@ struct BackwardFilterCpuParameters {
   int filter_rows_per_task = 0;  ///< 0: all
   int blocks_at_once = 1;  ///< blocks whose tiles of the same input channels follow one another, where `rows` is 0
   int pixel_tasks = 1;     ///< parts of the pixels, each summed into a filter of its own; only where `rows` > 0
+  int copies_src = 1, copies_d_dst = 1;  ///< 0: register tiles read the image where it is
 };
 
 /// The tuned row where there is one, else the heuristic's choice.
