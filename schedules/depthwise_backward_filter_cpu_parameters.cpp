@@ -16,7 +16,13 @@ constexpr int kAll = 1 << 16;
 /// Enough tasks that a few threads end at about the same time.
 constexpr int64_t kTasks = 8;
 
+/// Of images in L2, whose tasks are short.
+constexpr int64_t kTasksInL2 = 4;
+
 constexpr int64_t kLineBytes = 64;
+
+/// Of a row that is one piece of code.
+constexpr int kMostUnrolledPixels = 32;
 
 /// As many taps as leave two registers for the operands, whole rows of them where they fit.
 void choose_taps(const CpuMachine &machine, const Conv2dProblem &p, DepthwiseBackwardFilterCpuParameters *t) {
@@ -34,51 +40,59 @@ void choose_tasks(const Conv2dProblem &p, DepthwiseBackwardFilterCpuParameters *
   t->rows_per_task = row_tasks <= 1 ? 0 : static_cast<int>(ceil_divide(p.out_height, row_tasks));
 }
 
-/// What a step from one row of d_dst to the next reads.
-struct RowReads {
-  int64_t pixels;        ///< of both images
-  int64_t vector_bytes;  ///< of a pixel's vector of channels
-};
+/// What a step from one row of d_dst to the next reads of both images.
+int64_t pixels_of_row(const Conv2dProblem &p) {
+  return p.filter_height * p.in_width + p.group().out_channels * p.out_width;
+}
 
-RowReads row_reads(const KernelKey &key, const DepthwiseBackwardFilterCpuParameters &t) {
+/// Images that are little larger than L2 mostly stay there.
+bool fits_l2(const CpuMachine &machine, const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
-  return {p.filter_height * p.in_width + p.group().out_channels * p.out_width, t.lanes * key.element.bytes()};
+  const int64_t pixels = p.in_height * p.in_width + p.group().out_channels * p.out_height * p.out_width;
+  return p.batch * p.groups * pixels * key.element.bytes() <= 2 * machine.l2_bytes;
 }
 
-/// Whether register tiles sum one row at a time, and add it to sums in memory. A vector of channels that goes through
-/// whole images reads a part of one cache line of each pixel: the next vector finds the rest of a line gone, and no
-/// prefetcher follows pixels that lie pages apart. Where vectors fill lines, tasks of all rows read each line once, and
-/// need not leave their sums; groups of rows have all channels to go through. On MobileNet-V2's layers 1.1 to 2.9 times
-/// as fast (AVX2), 1.0 to 1.3 times (AVX-512; one core of a Xeon, Sapphire Rapids).
-bool sums_by_rows(const KernelKey &key, const DepthwiseBackwardFilterCpuParameters &t) {
-  return !key.is_planar() && (t.rows_per_task > 0 || row_reads(key, t).vector_bytes < kLineBytes);
+/// Whether register tiles sum one row at a time, and add it to sums in memory.
+///
+/// A vector that is less than a cache line, and goes through whole images, reads a part of a line of each pixel: the
+/// next vector finds the rest of a line gone, and no prefetcher follows pixels that lie pages apart. Groups of rows are
+/// read with all of their channels. Other sums leave their registers where a row is one piece of code, which has no
+/// branches for the padding at its ends, and long enough to outweigh the additions in memory. On MobileNet-V2's layers
+/// this is 1.0 to 3 times as fast with AVX2, 1.0 to 1.3 times with AVX-512 (one core of a Xeon, Sapphire Rapids).
+bool sums_by_rows(const CpuMachine &machine, const KernelKey &key, const DepthwiseBackwardFilterCpuParameters &t) {
+  if (key.is_planar()) return false;
+  if (t.rows_per_task > 0 || t.lanes * key.element.bytes() < kLineBytes) return true;
+  const int64_t columns = key.problem->out_width;
+  return columns > 7 && columns <= kMostUnrolledPixels && fits_l2(machine, key);
 }
 
-/// Channels of whole lines whose rows stay in L1 until the next row of d_dst. Images that L2 does not hold are read
-/// through once: tasks are groups of rows.
+/// Tasks have channels of whole lines, which stay in L1 from one row of d_dst to the next, and stretch over several for
+/// the prefetchers. Images that L2 does not hold are read through once, by groups of rows.
 void choose_tasks_by_rows(const CpuMachine &machine, const KernelKey &key, DepthwiseBackwardFilterCpuParameters *t) {
   const Conv2dProblem &p = *key.problem;
-  const RowReads reads = row_reads(key, *t);
-  const int64_t block_bytes = t->vectors * reads.vector_bytes;
-  const int64_t blocks = ceil_divide(p.groups, t->lanes * t->vectors);
-  const int64_t most_blocks = p.groups / (t->lanes * t->vectors);
-  const int64_t line_blocks = std::clamp<int64_t>(kLineBytes / block_bytes, 1, most_blocks);
-  const int64_t image_pixels = p.in_height * p.in_width + p.group().out_channels * p.out_height * p.out_width;
+  const int64_t row_lines = pixels_of_row(p) * kLineBytes;
+  // A row whose lines do not stay in L1 from one vector to the next.
+  t->vectors = 2 * row_lines > machine.l1_bytes && p.groups % (2 * t->lanes) == 0 ? 2 : 1;
   t->rows_per_block = 1;
-  int64_t blocks_per_task = most_blocks;
-  if (t->rows_per_task > 0 || p.groups * key.element.bytes() * image_pixels > 2 * machine.l2_bytes) {
+  const int64_t block_channels = t->vectors * t->lanes;
+  const int64_t blocks = ceil_divide(p.groups, block_channels);
+  int64_t most_blocks = p.groups / block_channels;
+  const int64_t line_blocks = std::clamp<int64_t>(kLineBytes / (block_channels * key.element.bytes()), 1, most_blocks);
+  if (t->rows_per_task > 0 || !fits_l2(machine, key)) {
     t->rows_per_task = static_cast<int>(ceil_divide(p.out_height, ceil_divide(kTasks, p.batch)));
   } else {
-    const int64_t task_lines = ceil_divide(ceil_divide(blocks, kTasks), line_blocks);
-    const int64_t l1_lines = std::max<int64_t>(1, machine.l1_bytes / (reads.pixels * block_bytes * line_blocks));
-    blocks_per_task = std::min(most_blocks, std::min(task_lines, l1_lines) * line_blocks);
+    t->rows_per_task = 0;
+    const int64_t task_lines = ceil_divide(ceil_divide(blocks, kTasksInL2), line_blocks);
+    const int64_t l1_lines = std::max<int64_t>(1, machine.l1_bytes / row_lines);
+    most_blocks = std::min(most_blocks, std::min(task_lines, l1_lines) * line_blocks);
   }
-  t->blocks_per_task = static_cast<int>(least_repeated_part(blocks, line_blocks, blocks_per_task));
+  t->blocks_per_task = static_cast<int>(least_repeated_part(blocks, line_blocks, most_blocks));
 }
 
-/// A row in whole steps of up to 7 pixels, which share what their taps read: 1.2 to 1.5 times as fast as two pixels
+/// What neighbouring pixels' taps share is read once by an iteration of several: 1.2 to 1.5 times as fast as two pixels
 /// (one core of a Xeon, Sapphire Rapids).
-int unrolled_pixels(const Conv2dProblem &p) {
+int unrolled_pixels(const Conv2dProblem &p, bool by_rows) {
+  if (by_rows && p.out_width <= kMostUnrolledPixels) return static_cast<int>(p.out_width);
   int pixels = 7;
   while (p.out_width % pixels != 0) --pixels;
   return pixels;
@@ -101,13 +115,10 @@ DepthwiseBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
   const int64_t taps = p.filter_width * p.filter_height * t.multiplier;
   if (2 * taps + 3 <= machine.registers && p.groups % (2 * t.lanes) == 0) t.vectors = 2;
   choose_tasks(p, &t);
-  if (sums_by_rows(key, t)) {
-    // A row whose lines do not stay in L1 is read by whole lines.
-    if (2 * row_reads(key, t).pixels * kLineBytes > machine.l1_bytes && p.groups % (2 * t.lanes) == 0) t.vectors = 2;
-    choose_tasks_by_rows(machine, key, &t);
-  }
+  const bool by_rows = sums_by_rows(machine, key, t);
+  if (by_rows) choose_tasks_by_rows(machine, key, &t);
   choose_taps(machine, p, &t);
-  t.unroll = unrolled_pixels(p);
+  t.unroll = unrolled_pixels(p, by_rows);
   return t;
 }
 
@@ -138,14 +149,15 @@ std::vector<ScheduleNumbers> depthwise_backward_filter_cpu_space(const KernelKey
     for (p.rows_per_block = 0; p.rows_per_block <= (key.is_planar() ? 0 : 2); ++p.rows_per_block) {
       const int64_t blocks =
           p.rows_per_block > 0 ? problem.groups / block_channels : ceil_divide(problem.groups, block_channels);
-      const std::vector<ScheduleNumbers> choices = combinations({{"vectors", {p.vectors}},
-                                                                 {"multiplier", {p.multiplier}},
-                                                                 {"columns", {p.columns}},
-                                                                 {"filter_rows", {p.filter_rows}},
-                                                                 {"unroll", divisors(problem.out_width, 14)},
-                                                                 {"rows_per_block", {p.rows_per_block}},
-                                                                 {"rows_per_task", rows},
-                                                                 {"blocks_per_task", halved_splits(blocks, 1)}});
+      const std::vector<ScheduleNumbers> choices =
+          combinations({{"vectors", {p.vectors}},
+                        {"multiplier", {p.multiplier}},
+                        {"columns", {p.columns}},
+                        {"filter_rows", {p.filter_rows}},
+                        {"unroll", divisors(problem.out_width, kMostUnrolledPixels)},
+                        {"rows_per_block", {p.rows_per_block}},
+                        {"rows_per_task", rows},
+                        {"blocks_per_task", halved_splits(blocks, 1)}});
       space.insert(space.end(), choices.begin(), choices.end());
     }
   }
@@ -161,7 +173,7 @@ DepthwiseBackwardFilterCpuParameters depthwise_backward_filter_cpu_parameters(co
   row->read("multiplier", 1, 32, &p.multiplier);
   row->read("columns", 1, 32, &p.columns);
   row->read("filter_rows", 1, 32, &p.filter_rows);
-  row->read("unroll", 1, 32, &p.unroll);
+  row->read("unroll", 1, kMostUnrolledPixels, &p.unroll);
   row->read("rows_per_block", 0, key.problem && !key.is_planar() ? kAll : 0, &p.rows_per_block);
   row->read("rows_per_task", key.problem ? 0 : 1, kAll, &p.rows_per_task);
   row->read("blocks_per_task", 1, kAll, &p.blocks_per_task);
