@@ -19,8 +19,10 @@ inline Halide::Type stored_type(const Halide::Target &target, Halide::Type eleme
 /// What 16 bits are as an f32, exactly. bf16 is its upper half; f16 has 13 bits of fraction and 112 of exponent less,
 /// infinity and NaN twice that, and below 2^-14 counts steps of 2^-24.
 inline Halide::Expr f32_of_bits(Halide::Type element, const Halide::Expr &bits) {
+  if (element.is_bfloat()) {
+    return Halide::reinterpret<float>(Halide::concat_bits({Halide::cast<uint16_t>(0), bits}));
+  }
   const Halide::Expr word = Halide::cast<uint32_t>(bits);
-  if (element.is_bfloat()) return Halide::reinterpret<float>(word << 16);
   constexpr int kRebias = 112 << 23;
   const Halide::Expr magnitude = word & 0x7fff, shifted = (magnitude << 13) + kRebias;
   const Halide::Expr normal = Halide::select(magnitude >= 0x7c00, shifted + kRebias, shifted);

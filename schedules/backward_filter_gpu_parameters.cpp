@@ -29,14 +29,14 @@ int tile_of_channels(int64_t channels, int most) {
 int words(const BackwardFilterGpuParameters &t) { return t.element_bytes / 4; }
 
 /// Accumulators of floats: 4 x 4 channels (less for a wide filter) for each column of a small filter, else 8 x 4 for
-/// one tap.
+/// one tap. Of doubles half as many where there are several columns: 4 x 4 channels for 3 columns spill.
 void choose_register_tile(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   const int64_t columns = p.filter_width;
   t->staged_by_tap = columns == 1 || columns > 7 || p.dilation_width > 4 || p.dilation_height > 4;
   t->s = t->staged_by_tap ? 1 : static_cast<int>(columns);
   t->k = t->s == 1 && p.out_channels >= 32 && words(*t) == 1 ? 8 : 4;
-  t->c = static_cast<int>(std::min<int64_t>(p.in_channels, 4));
-  if (t->s > 4 && p.in_channels != 3) t->c = std::min(t->c, 2);
+  t->c = static_cast<int>(std::min<int64_t>(p.in_channels, t->s == 1 ? 4 : 4 / words(*t)));
+  if (t->s > 4 && (p.in_channels != 3 || words(*t) > 1)) t->c = std::min(t->c, 2 / words(*t));
 }
 
 void choose_threads(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {

@@ -207,11 +207,19 @@ bool fits_cache(const CpuMachine &machine, const DirectShape &s, const Tile &til
   return bytes <= 2 * machine.l2_bytes || rows <= tile.height;
 }
 
+/// Dot products take no pixel broadcast from memory, and LLVM holds a second one while the first is multiplied: 1 x 30
+/// vectors spill.
+CpuMachine tile_machine(const KernelKey &key) {
+  CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  if (key.channels_per_product() > 1) --machine.registers;
+  return machine;
+}
+
 }  // namespace
 
 std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key) {
   constexpr size_t kTiles = 24;
-  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const CpuMachine machine = tile_machine(key);
   const DirectShape s = direct_shape(key);
   std::vector<ScheduleNumbers> space;
   const auto add = [&](const Tile &tile, int64_t unroll, int64_t rows, int64_t blocks) {
@@ -236,8 +244,8 @@ std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key) {
 }
 
 DirectCpuParameters estimate_direct_cpu_parameters(const KernelKey &key) {
-  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
-  if (!key.problem) return generic_parameters(machine);
+  if (!key.problem) return generic_parameters(cpu_machine(key.target, key.accumulator()));
+  const CpuMachine machine = tile_machine(key);
   const DirectShape shape = direct_shape(key);
   const Tile tile = best_tile(machine, shape);
   DirectCpuParameters p;
