@@ -216,8 +216,7 @@ int main(int argc, char **argv) {
         ->check(CLI::IsMember(kOperationsByName));
     subcommand->add_option("--data-format", options.data_format, "Layout of images (default: nhwc; list: all)")
         ->check(CLI::IsMember(kDataFormatsByName));
-    subcommand->add_option("--target", options.execution.target,
-                           "Only this target: x86_64, avx2, avx512, cuda, opencl");
+    subcommand->add_option("--target", options.execution.target, "Only this target: " + target_names());
   };
 
   add_selection(command("list", "List the kernels of the linked libraries, in the order they are tried", list));
