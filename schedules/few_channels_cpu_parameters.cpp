@@ -27,10 +27,12 @@ double tile_cycles(const CpuMachine &machine, const DirectShape &shape, const Fe
 FewChannelsCpuParameters estimate_few_channels_cpu_parameters(const CpuMachine &machine, const DirectShape &shape) {
   FewChannelsCpuParameters best;
   double least = std::numeric_limits<double>::max();
+  // LLVM keeps an element of the filter for each channel, where AVX-512 broadcasts it from memory.
+  const int64_t broadcasts = machine.registers == 32 ? 1 : shape.result_channels;
   for (int vectors = 1; vectors <= 8; ++vectors) {
     for (int rows = 1; rows <= 8; ++rows) {
       const FewChannelsCpuParameters tile = {vectors, rows};
-      if (vectors * (rows * shape.result_channels + 1) + 1 > machine.registers) continue;
+      if (vectors * (rows * shape.result_channels + 1) + broadcasts > machine.registers) continue;
       const int64_t tiles = ceil_divide(shape.columns, vectors * machine.lanes) * ceil_divide(shape.rows, rows);
       const double cycles = static_cast<double>(tiles) * tile_cycles(machine, shape, tile);
       if (cycles < least) {
