@@ -88,13 +88,16 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
   // do not overhang the channels, and load and store without gathers and masks.
   result.split(across, l.channel_block, l.channel, p.vectors * p.lanes, tail);
   if (key.problem) {
-    result.split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf);
+    // What two tasks compute, where the last vector is moved inwards, has the same bits only if it is the same code.
+    result.split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf)
+        .partition(l.channel_task, Halide::Partition::Never)
+        .partition(l.channel_block, Halide::Partition::Never);
     order.emplace_back(l.channel_task);
   }
   order.insert(order.end(), {l.row_task, n});
   result.split(l.channel, l.vector, l.lane, p.lanes)
       .split(x, l.column_tile, l.tile_x, p.width, tail)
-      .split(y, l.row_task, l.row, p.rows_per_task, tail)
+      .split(y, l.row_task, l.row, p.rows_per_task, p.height == 1 ? TailStrategy::GuardWithIf : tail)
       .split(l.row, l.row_tile, l.tile_y, p.height, tail)
       .reorder(order)
       .vectorize(l.lane)

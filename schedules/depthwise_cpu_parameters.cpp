@@ -73,6 +73,20 @@ int64_t choose_task_blocks(const CpuMachine &machine, const KernelKey &key, cons
   return least_repeated_part(blocks, line_blocks, std::max(line_blocks, machine.l1_bytes / 2 / row_bytes));
 }
 
+/// Whether no two tasks compute the same row, whose bits could differ where one has it at an edge: a last tile of
+/// several rows is moved inwards, one of a single row is left out.
+bool keeps_tasks_apart(const ResultShape &shape, int64_t height, int64_t rows_per_task) {
+  return height == 1 || shape.rows % rows_per_task == 0;
+}
+
+/// As many rows as `least`, or the next that keep tasks apart.
+int64_t choose_task_rows(const ResultShape &shape, int64_t height, int64_t least) {
+  for (int64_t rows = least; rows < shape.rows; rows += height) {
+    if (keeps_tasks_apart(shape, height, rows)) return rows;
+  }
+  return shape.rows;
+}
+
 DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   DepthwiseCpuParameters p;
@@ -95,7 +109,7 @@ DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
   const int64_t channel_tasks = ceil_divide(blocks, task_blocks);
   const int64_t row_tiles = ceil_divide(shape.rows, p.height);
   const int64_t row_tasks = std::clamp<int64_t>(ceil_divide(kTasks, problem.batch * channel_tasks), 1, row_tiles);
-  p.rows_per_task = static_cast<int>(std::min(shape.rows, ceil_divide(row_tiles, row_tasks) * p.height));
+  p.rows_per_task = static_cast<int>(choose_task_rows(shape, p.height, ceil_divide(row_tiles, row_tasks) * p.height));
   const int64_t tasks = problem.batch * ceil_divide(shape.rows, p.rows_per_task);
   const int64_t most_blocks = ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks)));
   p.blocks_per_task = static_cast<int>(std::min(task_blocks, most_blocks));
@@ -144,7 +158,10 @@ std::vector<ScheduleNumbers> depthwise_cpu_space(const KernelKey &key) {
       }
     }
   }
-  std::erase_if(space, [&](const ScheduleNumbers &numbers) { return numbers[4].second > shape.rows; });
+  std::erase_if(space, [&](const ScheduleNumbers &numbers) {
+    const int64_t height = numbers[2].second, rows = numbers[4].second;
+    return rows > shape.rows || !keeps_tasks_apart(shape, height, rows);
+  });
   sort_by_difference(numbers_of(heuristic), &space);
   return space;
 }
@@ -177,6 +194,10 @@ DepthwiseCpuParameters depthwise_cpu_parameters(const KernelKey &key) {
   if (p.rows_per_task < p.height) {
     row->fail("rows_per_task is " + std::to_string(p.rows_per_task) + ", expected at least the height, " +
               std::to_string(p.height));
+  }
+  if (key.problem && !keeps_tasks_apart(result_shape(key), p.height, p.rows_per_task)) {
+    row->fail("rows_per_task is " + std::to_string(p.rows_per_task) + ", expected a divisor of the " +
+              std::to_string(result_shape(key).rows) + " rows, as the height is not 1");
   }
   return p;
 }
