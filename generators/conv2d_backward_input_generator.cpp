@@ -46,7 +46,7 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     declare_filter(filter, block_, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
     declare_image(d_dst, output_extents);
     if (using_autoscheduler()) return;
-    schedules::schedule_direct(key("conv2d_backward_input"), d_src, parts_);
+    insert(schedules::schedule_direct(key("conv2d_backward_input"), d_src, parts_));
   }
 
  private:

@@ -29,7 +29,7 @@ class Conv2dBackwardInputWinograd : public KernelGenerator<Conv2dBackwardInputWi
     this->declare_image(d_src, this->input_extents);
     this->declare_transformed(filter, block_, tile + 2, &Conv2dProblem::out_channels, &Conv2dProblem::in_channels);
     this->declare_image(d_dst, this->output_extents);
-    schedules::schedule_winograd(kernel_key(), d_src, convolution_);
+    this->insert(schedules::schedule_winograd(kernel_key(), d_src, convolution_));
   }
 
  private:

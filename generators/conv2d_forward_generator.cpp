@@ -54,8 +54,8 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
     this->declare_image(dst, this->output_extents);
     this->declare_epilogue(epilogue);
     if (this->using_autoscheduler()) return;
-    schedules::schedule_direct(this->key("conv2d_forward"), dst,
-                               {{schedules::kPureDefinition, x, y, convolution_, unblocked_filter_}});
+    this->insert(schedules::schedule_direct(this->key("conv2d_forward"), dst,
+                                            {{schedules::kPureDefinition, x, y, convolution_, unblocked_filter_}}));
   }
 
  private:

@@ -32,7 +32,7 @@ class Conv2dForwardWinograd : public KernelGenerator<Conv2dForwardWinograd<tile,
     this->declare_transformed(filter, block_, tile + 2, &Conv2dProblem::in_channels, &Conv2dProblem::out_channels);
     this->declare_image(dst, this->output_extents);
     this->declare_epilogue(epilogue);
-    schedules::schedule_winograd(kernel_key(), dst, convolution_);
+    this->insert(schedules::schedule_winograd(kernel_key(), dst, convolution_));
   }
 
  private:

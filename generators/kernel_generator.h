@@ -5,6 +5,8 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "Halide.h"
 #include "ceil_divide.h"
@@ -14,6 +16,7 @@
 #include "halconv/conv2d_problem.h"
 #include "halconv/winograd.h"
 #include "kernel_schedule.h"
+#include "prefetch.h"
 
 namespace halconv::generators {
 
@@ -30,6 +33,14 @@ class KernelGenerator : public Halide::Generator<Derived> {
   Halide::GeneratorParam<bool> packs_filter_{"packs_filter", false};
 
  protected:
+  Halide::Pipeline build_pipeline() override {
+    Halide::Pipeline built = Halide::Generator<Derived>::build_pipeline();
+    for (const schedules::Prefetch &prefetch : prefetches_) {
+      built.add_custom_lowering_pass(new schedules::PrefetchInsertion(prefetch));
+    }
+    return built;
+  }
+
   /// The shape, or nothing for a generic kernel. Throws Halide::CompileError for a malformed problem.
   const std::optional<Conv2dProblem> &problem() {
     if (!parsed_) {
@@ -95,6 +106,9 @@ class KernelGenerator : public Halide::Generator<Derived> {
     check_is_nhwc();
     if (!problem()) throw Halide::CompileError("problem=generic: expected a shape for a kernel that packs its filter");
   }
+
+  /// Has the kernel compiled with them.
+  void insert(std::vector<schedules::Prefetch> prefetches) { prefetches_ = std::move(prefetches); }
 
   /// The filter without blocks, or with pairs resolved.
   Halide::Func plain_filter(Halide::Func filter, int block) const {
@@ -280,6 +294,7 @@ class KernelGenerator : public Halide::Generator<Derived> {
     }
   }
 
+  std::vector<schedules::Prefetch> prefetches_;
   Scalar stride_height_, stride_width_, dilation_height_, dilation_width_, pad_top_, pad_left_;
   bool parsed_ = false;
   std::optional<Conv2dProblem> shape_;

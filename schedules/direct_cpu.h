@@ -10,7 +10,8 @@ namespace halconv::schedules {
 
 int direct_cpu_block(const KernelKey &key);
 
-void schedule_direct_cpu(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts);
+std::vector<Prefetch> schedule_direct_cpu(const KernelKey &key, Halide::Func result,
+                                          const std::vector<ResultPart> &parts);
 
 }  // namespace halconv::schedules
 

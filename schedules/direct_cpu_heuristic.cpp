@@ -6,6 +6,7 @@
 #include "ceil_divide.h"
 #include "cpu_machine.h"
 #include "direct_cpu_parameters.h"
+#include "filter_prefetch.h"
 #include "splits.h"
 
 namespace halconv::schedules {
@@ -117,6 +118,10 @@ Tile best_tile(const CpuMachine &machine, const DirectShape &s) {
   return best;
 }
 
+int64_t filter_bytes(const CpuMachine &machine, const DirectShape &s) {
+  return s.reduced_channels * s.tap_rows * s.tap_columns * s.result_channels * machine.lane_bytes;
+}
+
 /// Rows of a task: all, or those that waste least among the multiples of the tile's height that need at most `bytes` of
 /// the image. The last task computes as many rows as the others, whatever is left; each reads the filter and its halo
 /// anew.
@@ -139,11 +144,10 @@ int64_t task_rows(const CpuMachine &machine, const DirectShape &s, int64_t heigh
 }
 
 void choose_tasks(const CpuMachine &machine, const DirectShape &s, DirectCpuParameters *p) {
-  const int64_t filter_bytes = s.reduced_channels * s.tap_rows * s.tap_columns * s.result_channels * machine.lane_bytes;
   // Few rows a task keep image and result near while the filter comes from L2 (3x3, 64 channels, 56x56: 4 to 7 rows are
   // 4 % faster than 14); a filter that does not stay there is read once per task, which then is as many rows as it can
   // be.
-  const int64_t image_bytes = filter_bytes <= machine.l2_bytes * 5 / 8 ? machine.l2_bytes / 8 : machine.l2_bytes;
+  const int64_t image_bytes = is_beyond_l2(machine, filter_bytes(machine, s)) ? machine.l2_bytes : machine.l2_bytes / 8;
   const int64_t blocks = ceil_divide(s.result_channels, p->vectors * machine.lanes);
   const int64_t rows = task_rows(machine, s, p->height, image_bytes);
   const int64_t channel_tasks = ceil_divide(kTasks, s.images * ceil_divide(s.rows, rows));
@@ -229,7 +233,8 @@ std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key) {
                      {"height", number(tile.height)},
                      {"unroll", number(unroll)},
                      {"rows_per_task", number(rows)},
-                     {"blocks_per_task", number(blocks)}});
+                     {"blocks_per_task", number(blocks)},
+                     {"prefetch", prefetched_channels(machine, filter_bytes(machine, s), tile.accumulators())}});
   };
   for (const Tile &tile : best_tiles(machine, s, kTiles)) {
     const int64_t all_blocks = ceil_divide(s.result_channels, tile.vectors * machine.lanes);
@@ -253,6 +258,7 @@ DirectCpuParameters estimate_direct_cpu_parameters(const KernelKey &key) {
   p.width = static_cast<int>(tile.width);
   p.height = static_cast<int>(tile.height);
   p.unroll = unrolled_channels(machine, shape, tile);
+  p.prefetch = prefetched_channels(machine, filter_bytes(machine, shape), tile.accumulators());
   choose_tasks(machine, shape, &p);
   return p;
 }

@@ -58,6 +58,7 @@ DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
     // Each task packs its part of the filter: no two may need the same one.
     p.rows_per_task = static_cast<int>(direct_shape(key).rows);
     p.blocks_per_task = 1;
+    p.prefetch = 0;  // it reads what it packed, from L2
     return p;
   }
   std::optional<TunedRow> row = find_tuned_row(key);
@@ -71,6 +72,7 @@ DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
   row->read("unroll", 1, 16, &p.unroll);
   row->read("rows_per_task", 1, kMost, &p.rows_per_task);
   row->read("blocks_per_task", 1, kMost, &p.blocks_per_task);
+  row->read("prefetch", 0, kMost, &p.prefetch);
   row->check_all_read();
   if (const int tile = p.vectors * p.width * p.height; tile > 64) {
     row->fail("vectors * width * height is " + std::to_string(tile) + ", expected at most 64");

@@ -12,6 +12,7 @@ struct DirectCpuParameters {
   int unroll = 1;             ///< channels summed per iteration of the innermost loop
   int rows_per_task = 1;      ///< rows of the result that one task computes
   int blocks_per_task = 1;    ///< blocks of `vectors` that one task computes
+  int prefetch = 0;           ///< channels from the one summed to the one whose filter is fetched; 0: none is
 };
 
 /// What the loop nest computes: forward's convolution, or the largest phase of backward_input's.

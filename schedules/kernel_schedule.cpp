@@ -26,14 +26,15 @@ int direct_block(const KernelKey &key) {
 
 bool shares_image(const KernelKey &key) { return has_few_channels(key); }
 
-void schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts) {
+std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts) {
   if (has_few_channels(key)) {
     schedule_few_channels_cpu(key, result, parts);
   } else if (key.target.has_gpu_feature()) {
     schedule_direct_gpu(key, result, parts);
   } else {
-    schedule_direct_cpu(key, result, parts);
+    return schedule_direct_cpu(key, result, parts);
   }
+  return {};
 }
 
 void schedule_backward_filter(const KernelKey &key, Halide::Func result, const generators::FilterGradient &gradient) {
@@ -73,8 +74,9 @@ void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func resul
 
 int winograd_block(const KernelKey &key) { return winograd_cpu_block(key); }
 
-void schedule_winograd(const KernelKey &key, Halide::Func result, const generators::WinogradConvolution &convolution) {
-  schedule_winograd_cpu(key, result, convolution);
+std::vector<Prefetch> schedule_winograd(const KernelKey &key, Halide::Func result,
+                                        const generators::WinogradConvolution &convolution) {
+  return schedule_winograd_cpu(key, result, convolution);
 }
 
 void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous,

@@ -12,6 +12,7 @@
 #include "epilogue.h"
 #include "halconv/conv2d_problem.h"
 #include "halconv/data_format.h"
+#include "prefetch.h"
 #include "winograd_algorithm.h"
 
 namespace halconv::schedules {
@@ -64,8 +65,9 @@ int direct_block(const KernelKey &key);
 bool shares_image(const KernelKey &key);
 
 /// Schedules forward and backward_input: a register tile of result channels times pixels accumulates over all taps
-/// while the filter streams by, one block of result channels at a time.
-void schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts);
+/// while the filter, the kernel's argument `filter`, streams by, one block of result channels at a time. The kernel is
+/// to be compiled with the prefetches.
+std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts);
 
 /// Schedules backward_filter: a register tile of the filter accumulates over pixels.
 void schedule_backward_filter(const KernelKey &key, Halide::Func result, const generators::FilterGradient &gradient);
@@ -83,8 +85,10 @@ void schedule_depthwise_backward_filter(const KernelKey &key, Halide::Func resul
 /// Result channels in a block of the transformed filter that schedule_winograd's kernel will read.
 int winograd_block(const KernelKey &key);
 
-/// Schedules a convolution by transformed tiles. CPU targets only.
-void schedule_winograd(const KernelKey &key, Halide::Func result, const generators::WinogradConvolution &convolution);
+/// Schedules a convolution by transformed tiles. The kernel, whose argument `filter` is transformed, is to be compiled
+/// with the prefetches. CPU targets only.
+std::vector<Prefetch> schedule_winograd(const KernelKey &key, Halide::Func result,
+                                        const generators::WinogradConvolution &convolution);
 
 /// Schedules the filter's gradient by transformed tiles. CPU targets only.
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,

@@ -98,7 +98,7 @@ Halide::LoopLevel schedule_planes(const KernelKey &key, Func result, const Winog
 
 int winograd_cpu_block(const KernelKey &key) { return winograd_cpu_parameters(key).vectors * key.lanes(); }
 
-void schedule_winograd_cpu(const KernelKey &key, Func result, const WinogradConvolution &convolution) {
+std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Func result, const WinogradConvolution &convolution) {
   const WinogradCpuParameters p = winograd_cpu_parameters(key);
   const int lanes = key.lanes();
   const Var channel = result.args()[0], y = result.args()[2], n = result.args()[3], g = result.args()[4];
@@ -133,6 +133,8 @@ void schedule_winograd_cpu(const KernelKey &key, Func result, const WinogradConv
   } else {
     padded.compute_at(task).vectorize(padded.args()[0], lanes, tail);
   }
+  if (p.prefetch == 0) return {};
+  return {{convolution.sum.name(), "filter", p.prefetch / p.unroll}};
 }
 
 void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Func packed, const Var &contiguous,

@@ -8,8 +8,8 @@ namespace halconv::schedules {
 
 int winograd_cpu_block(const KernelKey &key);
 
-void schedule_winograd_cpu(const KernelKey &key, Halide::Func result,
-                           const generators::WinogradConvolution &convolution);
+std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Halide::Func result,
+                                            const generators::WinogradConvolution &convolution);
 
 void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Halide::Func packed,
                                           const Halide::Var &contiguous, const generators::TransformedTiles &tiles);

@@ -12,6 +12,7 @@ struct WinogradCpuParameters {
   int tile_rows_per_task = 1;  ///< rows of tiles that one task computes ...
   int images_per_task = 1;     ///< ... of so many images
   int blocks_per_task = 1;     ///< blocks of `vectors` that one task computes
+  int prefetch = 0;            ///< channels from the one summed to the one whose filter is fetched; 0: none is
 };
 
 /// What the loop nest computes, forward's convolution or backward_input's.

@@ -39,6 +39,13 @@ class KernelFile:
         return self.algorithm == "depthwise"
 
     @property
+    def filter_bytes(self) -> int:
+        """Of a group of f32."""
+        number = {kind: int(value) for kind, value in re.findall(r"(g|ic|oc|kh|kw)(\d+)", self.problem)}
+        groups, rows = number["g"], number["kh"]
+        return 4 * (number["ic"] // groups) * (number["oc"] // groups) * rows * number.get("kw", rows)
+
+    @property
     def fills_tiles(self) -> bool:
         """Whether each group of the result has channels in whole vectors of every target. Where it has not, part of a tile is
         idle."""

@@ -1,6 +1,7 @@
 """The hot loop of every specialised AVX2 and AVX-512 kernel, in the assembly that LLVM emitted."""
 
 import pathlib
+import re
 
 import assembly
 import loops
@@ -39,6 +40,15 @@ def test_sums_stay_in_registers(cpu_kernel, filecheck):
 
 def test_hot_loop_is_a_register_tile(whole_tile_cpu_kernel, filecheck):
     check(whole_tile_cpu_kernel, filecheck, whole_tile_cpu_kernel.target.upper())
+
+
+def test_large_filter_is_fetched_ahead(large_filter_cpu_kernel):
+    """Every cache line of the filter that the hot loop reads, into all levels of the cache."""
+    loop = hot_loop(large_filter_cpu_kernel)
+    vector_bytes = 64 if large_filter_cpu_kernel.target == "avx512" else 32
+    loads = sum(re.match(r"vmov[au]ps\t-?\w*\(", line.text.strip()) is not None for line in loop)
+    fetches = sum(line.mnemonic == "prefetcht0" for line in loop)
+    assert loads > 0 and 64 * fetches >= vector_bytes * loads, "\n".join(line.text for line in loop)
 
 
 def test_depthwise_hot_loop_is_vectors(depthwise_cpu_kernel, filecheck):
