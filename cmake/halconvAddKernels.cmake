@@ -12,7 +12,7 @@ halconv::runtime finds the kernels by itself.
            that this machine can run
   SUITE    files of problems in benchdnn's notation, one a line; without it only the generic kernels are made. <file>:nchw
            makes kernels for NCHW images
-  OPS      forward, forward_fused (NHWC alone), backward_input, backward_filter; default: all
+  OPS      forward, forward_fused, backward_input, backward_filter; default: all
   DTYPES   element types of all kernels: f32, f64, f16, bf16, i32 (forward only); default: f32
   GENERIC_DTYPES  element types besides, of the generic kernels only; default: none
   DATA_FORMATS  layouts of images of the generic kernels of DTYPES: nhwc, nchw; default: nhwc

@@ -14,7 +14,6 @@ class Conv2dBackwardFilterWinograd : public KernelGenerator<Conv2dBackwardFilter
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    this->check_is_nhwc();
     const Conv2dProblem &p = this->winograd_problem();
     const WinogradTransform transform(3, tile, LagrangeFactors::kInOutput);
     const Halide::Func src_padded =
@@ -29,8 +28,8 @@ class Conv2dBackwardFilterWinograd : public KernelGenerator<Conv2dBackwardFilter
   }
 
   void schedule() {
-    this->declare_dense(src, this->input_extents);
-    this->declare_dense(d_dst, this->output_extents);
+    this->declare_image(src, this->input_extents);
+    this->declare_image(d_dst, this->output_extents);
     this->declare_dense(d_filter, this->filter_extents);
     schedules::schedule_winograd_backward_filter(this->key("conv2d_backward_filter_winograd" + std::to_string(tile)),
                                                  d_filter, gradient_);

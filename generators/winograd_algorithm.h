@@ -150,6 +150,7 @@ struct WinogradFilterGradient {
   Halide::Func src_padded, d_dst_padded;  ///< (c, x, y, n, g) and (k, x, y, n, g), zeros around them
   TransformedTiles image;                 ///< (c, j, i, tile, n, g): of src
   TransformedTiles gradient;              ///< (k, j, i, tile, n, g): of d_dst
+  int tile_columns = 0;                   ///< tiles in a row
   Halide::RDom tiles;                     ///< tile, n
   Halide::Func sum;                       ///< (k, c, j, i, g): zero by its pure definition, accumulated by update 0
   Halide::Func result_rows;               ///< (k, c, s, i, g): the filter's gradient, its rows transformed back
@@ -159,8 +160,8 @@ struct WinogradFilterGradient {
 /// The gradient from `batch` images of tile_rows x tile_columns tiles. `src_padded` starts at the first pixel that a
 /// tap reads, `d_dst_padded` at d_dst's first.
 inline WinogradFilterGradient winograd_filter_gradient(const WinogradTransform &transform, Halide::Func src_padded,
-                                                       Halide::Func d_dst_padded, Halide::Expr tile_columns,
-                                                       Halide::Expr tile_rows, Halide::Expr batch) {
+                                                       Halide::Func d_dst_padded, int tile_columns, int tile_rows,
+                                                       Halide::Expr batch) {
   const Halide::Var k("k"), c("c"), s("s"), r("r"), j("j"), i("i"), g("g");
   const int m = transform.taps();
   const TransformedTiles image = transform_image("image", transform.input(), src_padded, m, tile_columns);
@@ -178,7 +179,7 @@ inline WinogradFilterGradient winograd_filter_gradient(const WinogradTransform &
   result(k, c, s, r, g) =
       mux(r, interpolate(transform.output(),
                          numbers(transform.size(), [&](int row) { return result_rows(k, c, s, row, g); })));
-  return {src_padded, d_dst_padded, image, gradient, tiles, sum, result_rows, result};
+  return {src_padded, d_dst_padded, image, gradient, tile_columns, tiles, sum, result_rows, result};
 }
 
 }  // namespace halconv::generators

@@ -1,7 +1,9 @@
 #include "winograd_backward_filter_cpu.h"
 
+#include <array>
 #include <utility>
 
+#include "planes_cpu.h"
 #include "transformed_tiles_cpu.h"
 #include "winograd_backward_filter_cpu_parameters.h"
 
@@ -21,27 +23,47 @@ struct Loops {
   Var c_tile{"c_tile"}, c{"c_in_tile"}, tile_task{"tile_task"};
 };
 
-void schedule_padded(Func padded, int lanes) {
+/// One of the two images whose tiles are multiplied.
+struct Image {
+  Func padded;  ///< with zeros around it
+  TransformedTiles tiles;
+  int64_t channels;
+};
+
+std::array<Image, 2> images(const KernelKey &key, const WinogradFilterGradient &gradient) {
+  return {{{gradient.src_padded, gradient.image, key.problem->in_channels},
+           {gradient.d_dst_padded, gradient.gradient, key.problem->out_channels}}};
+}
+
+/// Whole images with the zeros around them, or of planes what is transformed at `level`: they turn while they are in
+/// the cache.
+void schedule_padded(const KernelKey &key, const Image &image, const Halide::LoopLevel &level) {
+  Func padded = image.padded;
+  if (key.is_planar()) {
+    return gather_planes(padded, PlaneChannels::kOfGroup, level, {image.channels, {}}, key.lanes());
+  }
   padded.compute_root()
-      .vectorize(padded.args()[0], lanes, TailStrategy::GuardWithIf)
+      .vectorize(padded.args()[0], key.lanes(), TailStrategy::GuardWithIf)
       .parallel(padded.args()[2])
       .parallel(padded.args()[3])
       .parallel(padded.args()[4]);
 }
 
-/// All transformed tiles of an image, one matrix of tiles x channels after another.
-void schedule_tiles(const TransformedTiles &tiles, int64_t channels, int lanes, Func padded) {
-  constexpr int kTilesPerTask = 8;
-  Func image = tiles.transformed;
-  const std::vector<Var> d = image.args();  // channel, j, i, tile, n, g
+/// All transformed tiles of an image, one matrix of tiles x channels after another. Of planes a task turns four rows of
+/// tiles, two lines of which the next one turns again: 256 channels, 14x14 pixels, 0.94 of the speed of NHWC's
+/// schedule; a row at a time 0.65 (AVX2, one core of an EPYC, Zen 3).
+void schedule_tiles(const KernelKey &key, const Image &image, int tile_columns) {
+  const int tiles_per_task = key.is_planar() ? 4 * tile_columns : 8;
+  Func transformed = image.tiles.transformed;
+  const std::vector<Var> d = transformed.args();  // channel, j, i, tile, n, g
   const Loops loops;
-  image.compute_root().reorder_storage(d[0], d[3], d[4], d[1], d[2], d[5]);
-  schedule_transformed_image(tiles, static_cast<int>(channels), lanes);
-  image.split(d[3], loops.tile_task, d[3], kTilesPerTask, TailStrategy::GuardWithIf)
+  transformed.compute_root().reorder_storage(d[0], d[3], d[4], d[1], d[2], d[5]);
+  schedule_transformed_image(image.tiles, static_cast<int>(image.channels), key.lanes());
+  transformed.split(d[3], loops.tile_task, d[3], tiles_per_task, TailStrategy::GuardWithIf)
       .parallel(loops.tile_task)
       .parallel(d[4])
       .parallel(d[5]);
-  schedule_padded(padded, lanes);
+  schedule_padded(key, image, {transformed, loops.tile_task});
 }
 
 /// vectors x channels accumulators.
@@ -113,8 +135,7 @@ void schedule_stored_tiles(const KernelKey &key, const WinogradBackwardFilterCpu
       .unroll(loops.vector)
       .unroll(c);
   Func(block_sum).compute_at(sum, block);
-  schedule_tiles(gradient.image, key.problem->in_channels, lanes, gradient.src_padded);
-  schedule_tiles(gradient.gradient, key.problem->out_channels, lanes, gradient.d_dst_padded);
+  for (const Image &image : images(key, gradient)) schedule_tiles(key, image, gradient.tile_columns);
 }
 
 /// A block of tiles after the other goes through L2, where the sums of a task's whole part of the filter stay: tiles of
@@ -132,14 +153,13 @@ void schedule_streamed_tiles(const KernelKey &key, const WinogradBackwardFilterC
   sum.update().reorder(
       {loops.lane, loops.vector, loops.c, loops.c_tile, loops.block, d[2], d[3], d[4], block, gradient.tiles.y});
   Func(block_sum).compute_at(sum, loops.c_tile);
-  for (const TransformedTiles &tiles : {gradient.image, gradient.gradient}) {
-    Func image = tiles.transformed;
-    const std::vector<Var> e = image.args();  // channel, j, i, tile, n, g
-    image.compute_at(sum, block).reorder_storage(e[0], e[3], e[4], e[1], e[2], e[5]);
-    schedule_transformed_image(tiles, 0, lanes);
+  for (const Image &image : images(key, gradient)) {
+    Func transformed = image.tiles.transformed;
+    const std::vector<Var> e = transformed.args();  // channel, j, i, tile, n, g
+    transformed.compute_at(sum, block).reorder_storage(e[0], e[3], e[4], e[1], e[2], e[5]);
+    schedule_transformed_image(image.tiles, 0, lanes);
+    schedule_padded(key, image, {sum, block});
   }
-  schedule_padded(gradient.src_padded, lanes);
-  schedule_padded(gradient.d_dst_padded, lanes);
 }
 
 }  // namespace

@@ -203,13 +203,11 @@ bool is_worth_packing(const ListedProblem &listed, std::string_view operation, c
 }
 
 /// Whether the problem gets kernels by Winograd's algorithm: with channels enough for a vector on each side of the
-/// products. The filter's gradient is for NHWC.
-bool is_worth_winograd(const ListedProblem &listed, std::string_view operation, const TargetInfo &target,
-                       const DtypeInfo &dtype) {
+/// products.
+bool is_worth_winograd(const Conv2dProblem &p, const TargetInfo &target, const DtypeInfo &dtype) {
   constexpr int64_t kLeastChannels = 16;
-  const Conv2dProblem &p = listed.problem;
-  return (listed.data_format == HALCONV_NHWC || operation != kBackwardFilter) && has_algorithms(target, dtype) &&
-         fits_winograd(p) && p.in_channels >= kLeastChannels && p.out_channels >= kLeastChannels;
+  return has_algorithms(target, dtype) && fits_winograd(p) && p.in_channels >= kLeastChannels &&
+         p.out_channels >= kLeastChannels;
 }
 
 /// The kernels of one dtype. Specialised kernels first, as the runtime prefers them.
@@ -237,7 +235,7 @@ void add_kernels(const TargetInfo &target, const DtypeInfo &dtype, const Options
       }
       add(operation, depthwise ? kDepthwise : "", problem, data_format);
       if (is_worth_packing(listed, operation, target, dtype)) add(operation, kPlainFilter, problem);
-      if (!is_worth_winograd(listed, operation, target, dtype)) continue;
+      if (!is_worth_winograd(problem, target, dtype)) continue;
       for (std::string_view algorithm : {kWinograd2, kWinograd4}) add(operation, algorithm, problem, data_format);
       has_winograd = true;
     }
