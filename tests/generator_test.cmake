@@ -35,8 +35,7 @@ expect_failure("" problem=generic "expected a 3x3 filter" conv2d_backward_input_
 expect_failure("" "problem=mb1ic16oc16ih9kh3;dtype=f64" "dtype=f64: expected f32" conv2d_backward_filter_winograd2)
 expect_failure("" dtype=f64 "dtype=f64: expected f32" reorder_filter_forward_winograd4)
 expect_failure("" data_format=chwn "data_format=chwn: expected one of nhwc, nchw")
-expect_failure("" "problem=mb1ic16oc16ih9kh3;data_format=nchw" "data_format=nchw: expected nhwc"
-  conv2d_backward_filter_winograd2)
+expect_failure("" "${problem};data_format=nchw" "data_format=nchw: expected nhwc" conv2d_forward_plainfilter)
 expect_failure("" problem=generic "problem=generic: expected a shape" conv2d_forward_plainfilter)
 expect_failure("" "${problem};dtype=f16" "dtype=f16: expected f32" conv2d_backward_input_plainfilter)
 expect_failure("conv2d_backward_filter g1mb1_ic8oc8_ih9oh7kh3sh1ph0 pixel_tasks=4 blocks_per_task=1 vectors=1"
