@@ -36,7 +36,7 @@ class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
     declare_image(d_dst, output_extents);
     declare_dense(d_filter, filter_extents);
     if (using_autoscheduler()) return;
-    schedules::schedule_backward_filter(key("conv2d_backward_filter"), d_filter, gradient_);
+    insert(schedules::schedule_backward_filter(key("conv2d_backward_filter"), d_filter, gradient_));
   }
 
  private:

@@ -14,6 +14,7 @@
 #include "element_type.h"
 #include "epilogue.h"
 #include "halconv/conv2d_problem.h"
+#include "halconv/long_rows.h"
 #include "halconv/winograd.h"
 #include "kernel_schedule.h"
 #include "prefetch.h"
@@ -36,12 +37,13 @@ class KernelGenerator : public Halide::Generator<Derived> {
   Halide::Pipeline build_pipeline() override {
     Halide::Pipeline built = Halide::Generator<Derived>::build_pipeline();
     for (const schedules::Prefetch &prefetch : prefetches_) {
-      built.add_custom_lowering_pass(new schedules::PrefetchInsertion(prefetch));
+      built.add_custom_lowering_pass(schedules::insertion(prefetch).release());
     }
     return built;
   }
 
-  /// The shape, or nothing for a generic kernel. Throws Halide::CompileError for a malformed problem.
+  /// The shape that the loops go over, or nothing for a generic kernel. Throws Halide::CompileError for a malformed
+  /// problem.
   const std::optional<Conv2dProblem> &problem() {
     if (!parsed_) {
       parsed_ = true;
@@ -52,7 +54,8 @@ class KernelGenerator : public Halide::Generator<Derived> {
           throw Halide::CompileError("problem=" + text + ":" + std::to_string(result.error.column) + ": " +
                                      result.error.message);
         }
-        shape_ = result.value->problem;
+        listed_ = result.value->problem;
+        shape_ = as_computed(*listed_, !this->get_target().has_gpu_feature(), data_format());
       }
     }
     return shape_;
@@ -127,8 +130,9 @@ class KernelGenerator : public Halide::Generator<Derived> {
   }
 
   schedules::KernelKey key(const std::string &operation) {
-    return {operation,      problem(), element_type(), this->get_target(),
-            table_.value(), nullptr,   data_format(),  packs_filter()};
+    const std::optional<Conv2dProblem> &shape = problem();
+    return {operation,      shape,   listed_,       element_type(), this->get_target(),
+            table_.value(), nullptr, data_format(), packs_filter()};
   }
 
   /// An argument of a generic kernel, a constant of a specialised one. Converts to Expr from generate() on.
@@ -297,7 +301,7 @@ class KernelGenerator : public Halide::Generator<Derived> {
   std::vector<schedules::Prefetch> prefetches_;
   Scalar stride_height_, stride_width_, dilation_height_, dilation_width_, pad_top_, pad_left_;
   bool parsed_ = false;
-  std::optional<Conv2dProblem> shape_;
+  std::optional<Conv2dProblem> listed_, shape_;  ///< as the suite has it, and as the loops do
 };
 
 }  // namespace halconv::generators

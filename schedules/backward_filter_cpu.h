@@ -2,12 +2,14 @@
 #ifndef HALCONV_SCHEDULES_BACKWARD_FILTER_CPU_H_
 #define HALCONV_SCHEDULES_BACKWARD_FILTER_CPU_H_
 
+#include <vector>
+
 #include "kernel_schedule.h"
 
 namespace halconv::schedules {
 
-void schedule_backward_filter_cpu(const KernelKey &key, Halide::Func result,
-                                  const generators::FilterGradient &gradient);
+std::vector<Prefetch> schedule_backward_filter_cpu(const KernelKey &key, Halide::Func result,
+                                                   const generators::FilterGradient &gradient);
 
 }  // namespace halconv::schedules
 

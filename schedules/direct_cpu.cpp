@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "ceil_divide.h"
 #include "direct_cpu_parameters.h"
 #include "halconv/kernel_name.h"
 #include "planes_cpu.h"
@@ -227,14 +228,57 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
                   Halide::LoopLevel(result, loops.row_task));
 }
 
+/// The next block of the filter, fetched while a task's pixels are multiplied with the block before.
+BlockPrefetch next_filter_block(const KernelKey &key, const DirectCpuParameters &p, const ResultPart &part) {
+  const Loops loops(part);
+  const DirectShape shape = direct_shape(key);
+  const Halide::RDom &taps = part.convolution.reduction;
+  const int64_t block = shape.reduced_channels * shape.tap_rows * shape.tap_columns * p.vectors * key.lanes() *
+                        part.filter.type().bytes();
+  return {.function = part.convolution.sum.name(),
+          .tensor = "filter",
+          .blocks = {{loops.channel_task.name(), block * p.blocks_per_task}, {loops.channel_block.name(), block}},
+          .first = block,
+          .pieces = {},
+          .bytes = block,
+          .iterations = {{loops.row_tile.name(), ceil_divide(p.rows_per_task, p.height)},
+                         {loops.column_tile.name(), ceil_divide(shape.columns, p.width)},
+                         {taps.z.name(), shape.tap_rows},
+                         {taps.y.name(), shape.tap_columns},
+                         {taps.x.name(), shape.reduced_channels / std::max(p.unroll, key.channels_per_product())}}};
+}
+
+/// The next task's rows of the image, fetched while all blocks of the filter are multiplied with a task's.
+BlockPrefetch next_image_rows(const KernelKey &key, const DirectCpuParameters &p, const ResultPart &part) {
+  const Loops loops(part);
+  const DirectShape shape = direct_shape(key);
+  const int64_t rows = p.rows_per_task * shape.columns * shape.reduced_channels * key.element.bytes();
+  const int64_t blocks = ceil_divide(shape.result_channels, p.vectors * key.lanes());
+  return {.function = part.convolution.sum.name(),
+          .tensor = is_forward(key.operation) ? "src" : "d_dst",
+          .blocks = {{loops.row_task.name(), rows}},
+          .first = rows,
+          .pieces = {},
+          .bytes = rows,
+          .iterations = {{loops.channel_task.name(), ceil_divide(blocks, p.blocks_per_task)},
+                         {loops.channel_block.name(), std::min<int64_t>(blocks, p.blocks_per_task)},
+                         {loops.row_tile.name(), ceil_divide(p.rows_per_task, p.height)},
+                         {loops.column_tile.name(), ceil_divide(shape.columns, p.width)},
+                         {part.convolution.reduction.x.name(),
+                          shape.reduced_channels / std::max(p.unroll, key.channels_per_product())}}};
+}
+
 /// Where the filter comes from beyond L2, each part's sum fetches it ahead: the hardware's prefetchers start anew at
 /// every page, of 32 channels for 2 AVX-512 vectors.
-std::vector<Prefetch> filter_prefetches(const KernelKey &key, const DirectCpuParameters &p,
-                                        const std::vector<ResultPart> &parts) {
-  if (p.prefetch == 0) return {};
+std::vector<Prefetch> prefetches_of(const KernelKey &key, const DirectCpuParameters &p,
+                                    const std::vector<ResultPart> &parts) {
   const int iterations = p.prefetch / std::max(p.unroll, key.channels_per_product());
   std::vector<Prefetch> prefetches;
-  for (const ResultPart &part : parts) prefetches.push_back({part.convolution.sum.name(), "filter", iterations});
+  for (const ResultPart &part : parts) {
+    if (p.prefetch > 0) prefetches.push_back(VectorPrefetch{part.convolution.sum.name(), "filter", iterations});
+    if (p.next_block != 0) prefetches.push_back(next_filter_block(key, p, part));
+    if (p.next_rows != 0) prefetches.push_back(next_image_rows(key, p, part));
+  }
   return prefetches;
 }
 
@@ -249,7 +293,7 @@ std::vector<Prefetch> schedule_direct_cpu(const KernelKey &key, Func result, con
   if (key.is_planar() && !key.problem && key.operation == kBackwardInput) {
     result.specialize(result.output_buffer().dim(1).stride() == 1);
   }
-  return filter_prefetches(key, parameters, parts);
+  return prefetches_of(key, parameters, parts);
 }
 
 }  // namespace halconv::schedules

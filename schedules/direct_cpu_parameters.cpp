@@ -52,13 +52,25 @@ DirectShape direct_shape(const KernelKey &key) {
           !key.copies_image() && !p.is_padded()};
 }
 
+bool fetches_blocks(const KernelKey &key) {
+  return key.problem && key.problem->groups == 1 &&
+         (key.operation != kBackwardInput || (key.problem->stride_height == 1 && key.problem->stride_width == 1));
+}
+
+bool fetches_image_rows(const KernelKey &key) {
+  if (!key.problem || key.is_planar()) return false;
+  const Conv2dProblem &p = *key.problem;
+  return p.groups == 1 && p.batch == 1 && p.filter_height == 1 && p.filter_width == 1 && p.stride_height == 1 &&
+         p.stride_width == 1 && !p.is_padded();
+}
+
 DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
   DirectCpuParameters p = estimate_direct_cpu_parameters(key);
   if (key.packs_filter) {
     // Each task packs its part of the filter: no two may need the same one.
     p.rows_per_task = static_cast<int>(direct_shape(key).rows);
     p.blocks_per_task = 1;
-    p.prefetch = 0;  // it reads what it packed, from L2
+    p.prefetch = p.next_block = p.next_rows = 0;  // it reads what it packed, from L2
     return p;
   }
   std::optional<TunedRow> row = find_tuned_row(key);
@@ -73,6 +85,8 @@ DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
   row->read("rows_per_task", 1, kMost, &p.rows_per_task);
   row->read("blocks_per_task", 1, kMost, &p.blocks_per_task);
   row->read("prefetch", 0, kMost, &p.prefetch);
+  row->read("next_block", 0, fetches_blocks(key) ? 1 : 0, &p.next_block);
+  row->read("next_rows", 0, fetches_image_rows(key) ? 1 : 0, &p.next_rows);
   row->check_all_read();
   if (const int tile = p.vectors * p.width * p.height; tile > 64) {
     row->fail("vectors * width * height is " + std::to_string(tile) + ", expected at most 64");

@@ -13,6 +13,8 @@ struct DirectCpuParameters {
   int rows_per_task = 1;      ///< rows of the result that one task computes
   int blocks_per_task = 1;    ///< blocks of `vectors` that one task computes
   int prefetch = 0;           ///< channels from the one summed to the one whose filter is fetched; 0: none is
+  int next_block = 0;         ///< 1: the next block of the filter is fetched while one is multiplied
+  int next_rows = 0;          ///< 1: the next task's rows of the image are fetched while a task's are multiplied
 };
 
 /// What the loop nest computes: forward's convolution, or the largest phase of backward_input's.
@@ -27,6 +29,13 @@ struct DirectShape {
 
 /// The shape of a specialised kernel's loop nest.
 DirectShape direct_shape(const KernelKey &key);
+
+/// Whether a specialised kernel's parts each read whole blocks of one filter, which may be fetched a block ahead: the
+/// phases of a strided gradient take some of the taps.
+bool fetches_blocks(const KernelKey &key);
+
+/// Whether a specialised kernel's tasks read rows of the image that no other task does, one after the other.
+bool fetches_image_rows(const KernelKey &key);
 
 /// The tuned row where there is one, else the heuristic's choice. Throws Halide::CompileError if the row does not fit
 /// the problem.

@@ -37,12 +37,11 @@ std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result,
   return {};
 }
 
-void schedule_backward_filter(const KernelKey &key, Halide::Func result, const generators::FilterGradient &gradient) {
-  if (key.target.has_gpu_feature()) {
-    schedule_backward_filter_gpu(key, result, gradient);
-  } else {
-    schedule_backward_filter_cpu(key, result, gradient);
-  }
+std::vector<Prefetch> schedule_backward_filter(const KernelKey &key, Halide::Func result,
+                                               const generators::FilterGradient &gradient) {
+  if (!key.target.has_gpu_feature()) return schedule_backward_filter_cpu(key, result, gradient);
+  schedule_backward_filter_gpu(key, result, gradient);
+  return {};
 }
 
 void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution) {

@@ -29,7 +29,8 @@ inline int channels_per_product(const Halide::Target &target, Halide::Type eleme
 /// Which kernel is asked for.
 struct KernelKey {
   std::string operation;                 ///< "conv2d_forward", ...
-  std::optional<Conv2dProblem> problem;  ///< nothing: generic
+  std::optional<Conv2dProblem> problem;  ///< that the loops go over (halconv/long_rows.h); nothing: generic
+  std::optional<Conv2dProblem> listed;   ///< as the kernel's name and tuned rows have it
   Halide::Type element;                  ///< of the tensors
   Halide::Target target;
   std::string table;                   ///< file of tuned rows; empty: heuristic only
@@ -69,8 +70,10 @@ bool shares_image(const KernelKey &key);
 /// to be compiled with the prefetches.
 std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts);
 
-/// Schedules backward_filter: a register tile of the filter accumulates over pixels.
-void schedule_backward_filter(const KernelKey &key, Halide::Func result, const generators::FilterGradient &gradient);
+/// Schedules backward_filter: a register tile of the filter accumulates over pixels. The kernel, whose arguments `src`
+/// and `d_dst` are the images, is to be compiled with the prefetches.
+std::vector<Prefetch> schedule_backward_filter(const KernelKey &key, Halide::Func result,
+                                               const generators::FilterGradient &gradient);
 
 /// Schedules depthwise forward and backward_input: vectors of channels, each pixel's sum in a register.
 void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution);

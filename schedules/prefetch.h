@@ -2,36 +2,60 @@
 #ifndef HALCONV_SCHEDULES_PREFETCH_H_
 #define HALCONV_SCHEDULES_PREFETCH_H_
 
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "Halide.h"
 
 namespace halconv::schedules {
 
-/// What a schedule asks for.
-struct Prefetch {
-  std::string function;  ///< in the innermost loop of its update
-  std::string tensor;    ///< the vectors that the loop reads of this argument of the kernel
-  int iterations;        ///< so many iterations before
-};
-
-/// The lowering pass that inserts them, an instruction for each cache line, as it fetches into all levels of the cache
-/// (x86's prefetcht0).
+/// The vectors of a tensor that a loop reads, fetched into all levels of the cache (x86's prefetcht0) some of its
+/// iterations before, an instruction for each cache line.
 ///
 /// Stage::prefetch does not do: it compiles to a function (Halide's src/runtime/prefetch.cpp) that marks the data as
 /// used only once, which loses what the next tile reads again (3x3, 512 channels, 7x7 pixels take 1.9 times as long as
 /// without); it takes the offset of a line in bytes where it counts elements (SplitPrefetch in src/Prefetch.cpp); and
 /// it leaves loops and conditions, where the channels are not whole tiles, inside the loop of the products.
-class PrefetchInsertion : public Halide::Internal::IRMutator {
- public:
-  explicit PrefetchInsertion(Prefetch prefetch) : prefetch_(std::move(prefetch)) {}
-
- private:
-  using IRMutator::visit;
-  Halide::Internal::Stmt visit(const Halide::Internal::For *loop) override;
-
-  Prefetch prefetch_;
+struct VectorPrefetch {
+  std::string function;  ///< in the innermost loop of its update
+  std::string tensor;    ///< an argument of the kernel
+  int iterations;        ///< so many iterations before
 };
+
+/// A loop by the last part of its name, and a number that it comes with. One that others were fused into stands for
+/// each of them: its iterations divided by `divisor`, modulo `extent`.
+struct NumberedLoop {
+  std::string name;
+  int64_t number;
+  int64_t divisor = 1;
+  int64_t extent = 0;  ///< 0: not modulo anything
+};
+
+/// So many parts of a tensor, so many bytes apart.
+struct EvenlySpaced {
+  int64_t count, bytes;
+};
+
+/// A block of a tensor, fetched into L2 (prefetcht1) while another is multiplied, as a rule the block before it: line
+/// after line, evenly over the iterations of the products' loop. Fetched where its own products need it, the block
+/// would wait for the memory's bandwidth in the first of many passes over it, and leave that idle in all others.
+struct BlockPrefetch {
+  std::string function;              ///< in the innermost loop of its update
+  std::string tensor;                ///< an argument of the kernel
+  std::vector<NumberedLoop> blocks;  ///< the loops over blocks, and bytes from what one iteration fetches to the next
+  int64_t first;                     ///< byte at which that of their first iterations begins; may be negative
+  std::vector<EvenlySpaced> pieces;  ///< of a block, and their own pieces; none: it is a single piece
+  int64_t bytes;                     ///< of a piece, side by side
+  std::vector<NumberedLoop> iterations;  ///< the loops inside, outermost first, and how often each iterates
+};
+
+using Prefetch = std::variant<VectorPrefetch, BlockPrefetch>;
+
+/// The lowering pass that inserts it.
+std::unique_ptr<Halide::Internal::IRMutator> insertion(const Prefetch &prefetch);
 
 }  // namespace halconv::schedules
 

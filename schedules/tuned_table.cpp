@@ -97,7 +97,7 @@ std::optional<TunedRow> find_tuned_row(const KernelKey &key) {
   if (key.table.empty() || key.element != Halide::Float(32)) return row;
   std::ifstream file(key.table);
   if (!file) throw Halide::CompileError("table=" + key.table + ": cannot be read, expected a file of tuned rows");
-  const std::string problem = key.problem ? to_string(*key.problem) : "generic";
+  const std::string problem = key.listed ? to_string(*key.listed) : "generic";
   bool is_found = false;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {

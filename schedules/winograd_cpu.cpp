@@ -134,7 +134,7 @@ std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Func result, c
     padded.compute_at(task).vectorize(padded.args()[0], lanes, tail);
   }
   if (p.prefetch == 0) return {};
-  return {{convolution.sum.name(), "filter", p.prefetch / p.unroll}};
+  return {VectorPrefetch{convolution.sum.name(), "filter", p.prefetch / p.unroll}};
 }
 
 void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Func packed, const Var &contiguous,

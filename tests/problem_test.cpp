@@ -7,6 +7,7 @@
 
 #include "halconv/conv2d_problem.h"
 #include "halconv/kernel_name.h"
+#include "halconv/long_rows.h"
 
 namespace halconv {
 namespace {
@@ -180,6 +181,28 @@ TEST(Conv2dProblem, CountsOperations) {
   // Taps of rows 0, 2 and 4 (dilation 2), two rows of zeros above: two, two and three of them inside.
   EXPECT_EQ(parsed("mb1ic1oc1ih5oh3kh3dh1ph2iw1kw1pw0").flops_inside(), 2.0 * 7);
   EXPECT_EQ(parsed("mb1ic1oc1ih1oh2kh1sh9ph5").flops_inside(), 0.0);
+}
+
+std::string with_long_rows(const std::string &line) { return to_string(with_long_rows(parsed(line))); }
+
+TEST(LongRows, JoinRowsOfAllImagesUntilTheyHave28Columns) {
+  EXPECT_EQ(with_long_rows("mb1ic8oc4ih7kh1"), to_string(parsed("mb1ic8oc4ih1iw49kh1")));
+  EXPECT_EQ(with_long_rows("mb1ic8oc4ih14kh1"), to_string(parsed("mb1ic8oc4ih7iw28kh1")));
+  EXPECT_EQ(with_long_rows("mb16ic8oc4ih7kh1"), to_string(parsed("mb1ic8oc4ih28iw28kh1")));
+  EXPECT_EQ(with_long_rows("mb3ic8oc4ih56kh1"), to_string(parsed("mb1ic8oc4ih168iw56kh1")));
+}
+
+TEST(LongRows, JoinOtherNumbersWhereNoneDividesTheRows) {
+  EXPECT_EQ(with_long_rows("mb1ic8oc4ih13kh1"), to_string(parsed("mb1ic8oc4ih1iw169kh1")));
+  EXPECT_EQ(with_long_rows("mb16ic8oc4ih1kh1"), to_string(parsed("mb1ic8oc4ih1iw16kh1")));
+  EXPECT_EQ(with_long_rows("mb1ic8oc4ih257iw1kh1kw1"), to_string(parsed("mb1ic8oc4ih257iw1kh1kw1")));
+}
+
+TEST(LongRows, AreForPixelsWithoutNeighbours) {
+  for (const char *line :
+       {"mb2ic8oc4ih7kh3ph1", "mb2ic8oc4ih14oh7kh1sh2", "mb2ic8oc4ih7oh9kh1ph1", "mb2ic8oc4ih7oh6kh1"}) {
+    EXPECT_EQ(with_long_rows(line), to_string(parsed(line)));
+  }
 }
 
 TEST(CheckedElements, NoticesOverflow) {

@@ -16,6 +16,7 @@
 
 #include "element_type.h"
 #include "halconv/kernel_name.h"
+#include "halconv/long_rows.h"
 
 namespace halconv {
 namespace {
@@ -30,7 +31,8 @@ schedules::KernelKey key_of(const std::string &kernel, const std::string &table)
   KernelName scheduled = *name.value;
   if (scheduled.operation == kForwardFused) scheduled.operation = kForward;  // it runs with forward's numbers
   key.operation = scheduled.generator();
-  key.problem = name.value->problem;
+  key.listed = name.value->problem;
+  if (key.listed) key.problem = as_computed(*key.listed, !target.has_gpu_feature(), name.value->data_format);
   key.element = generators::element_type(name.value->dtype);
   key.target = target;
   key.table = table;

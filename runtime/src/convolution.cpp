@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "halconv/dtype.h"
+#include "halconv/long_rows.h"
 #include "halconv/winograd.h"
 
 namespace halconv::runtime {
@@ -19,6 +20,11 @@ Extents<4> filter_extents(const Kernel &kernel, const Conv2dProblem &p) {
   const bool forward = is_forward(kernel.name.operation);
   return {forward ? group.out_channels : group.in_channels, forward ? group.in_channels : group.out_channels,
           p.filter_width, p.filter_height};
+}
+
+Conv2dProblem as_computed(const Kernel &kernel, const Conv2dProblem &problem) {
+  if (!kernel.name.problem) return problem;
+  return as_computed(problem, kernel.target->kind == TargetKind::kCpu, kernel.name.data_format);
 }
 
 std::string reorder_kernel_name(const Kernel &kernel) {
@@ -78,7 +84,8 @@ class Convolution::FilterOperand {
       tensor_ = &packed_;
       return convolution_.make_zero_filter(&packed_);
     }
-    HALCONV_RETURN_IF_ERROR(convolution_.bind_input(*filter, &hwio_, HALCONV_NHWC));
+    HALCONV_RETURN_IF_ERROR(hwio_.bind_input(*filter));
+    hwio_.split_groups(convolution_.problem_.groups);
     if (!convolution_.has_blocked_filter()) {
       tensor_ = &hwio_;
     } else if (convolution_.is_hwio_in_place(&hwio_)) {
@@ -99,7 +106,8 @@ class Convolution::FilterOperand {
   KernelTensor *tensor_ = nullptr;
 };
 
-Convolution::Convolution(const Kernel &kernel, const Conv2dProblem &problem) : kernel_(&kernel), problem_(problem) {
+Convolution::Convolution(const Kernel &kernel, const Conv2dProblem &problem)
+    : kernel_(&kernel), problem_(problem), computed_(as_computed(kernel, problem)) {
   if (kernel.name.operation != kBackwardInput || kernel.name.problem) return;
   const Conv2dProblem &p = problem_;
   row_phases_ = backward_input_phases(p.in_height, p.filter_height, p.stride_height, p.dilation_height, p.pad_top);
@@ -131,19 +139,16 @@ Status Convolution::prepare(CallContext *context) {
   reorder_kernel_ = find_kernel(reorder_kernel_name(*kernel_));
   const auto [blocked, other, columns, rows] = filter_extents(*kernel_, problem_);
   KernelTensor filter(context, *kernel_->target), input(context, *kernel_->target), output(context, *kernel_->target);
-  const halide_type_t type = stored_type(*kernel_->target, dtype());
   packed_type_ = argument_type(*kernel_, "filter");
   filter.describe(Extents<6>{blocked, other, columns, rows, 1, problem_.groups}, packed_type_);
-  input.describe_image(input_extents(problem_), type, kernel_->name.data_format);
-  input.split_groups(problem_.groups);
-  output.describe_image(output_extents(problem_), type, kernel_->name.data_format);
-  output.split_groups(problem_.groups);
+  describe_image(input_extents(computed_), &input);
+  describe_image(output_extents(computed_), &output);
   KernelCall call(context);
   EpilogueArguments epilogue(context, *kernel_->target);
   if (is_forward(kernel_->name.operation)) {
     call.add(input.buffer()).add(filter.buffer());
     if (has_epilogue()) {
-      epilogue.describe(problem_, dtype(), kernel_->name.data_format);
+      epilogue.describe(computed_, dtype(), kernel_->name.data_format);
       epilogue.add_to(&call);
     }
     add_geometry(&call);
@@ -170,22 +175,25 @@ bool Convolution::is_hwio_in_place(KernelTensor *filter) const {
          packed_type_ == filter->buffer()->type && filter->is_aligned();
 }
 
-Status Convolution::bind_input(const halconv_tensor &tensor, KernelTensor *operand,
-                               halconv_data_format data_format) const {
-  HALCONV_RETURN_IF_ERROR(operand->bind_input(tensor, data_format));
-  operand->split_groups(problem_.groups);
+void Convolution::describe_image(const Extents<4> &extents, KernelTensor *image) const {
+  image->describe_image(extents, stored_type(*kernel_->target, dtype()), kernel_->name.data_format);
+  image->split_groups(problem_.groups);
+}
+
+Status Convolution::read_image(const halconv_tensor &tensor, const Extents<4> &extents, KernelTensor *image) const {
+  HALCONV_RETURN_IF_ERROR(image->bind_input(tensor, kernel_->name.data_format));
+  describe_image(extents, image);
   return ok_status();
 }
 
-Status Convolution::bind_output(const halconv_tensor &tensor, KernelTensor *operand,
-                                halconv_data_format data_format) const {
-  HALCONV_RETURN_IF_ERROR(operand->bind_output(tensor, data_format));
-  operand->split_groups(problem_.groups);
+Status Convolution::write_image(const halconv_tensor &tensor, const Extents<4> &extents, KernelTensor *image) const {
+  HALCONV_RETURN_IF_ERROR(image->bind_output(tensor, kernel_->name.data_format));
+  describe_image(extents, image);
   return ok_status();
 }
 
 Status Convolution::make_zero_input(KernelTensor *input) const {
-  HALCONV_RETURN_IF_ERROR(input->allocate_image(input_extents(problem_), stored_type(*kernel_->target, dtype()),
+  HALCONV_RETURN_IF_ERROR(input->allocate_image(input_extents(computed_), stored_type(*kernel_->target, dtype()),
                                                 kernel_->name.data_format));
   input->split_groups(problem_.groups);
   return input->fill_with_zeros();
@@ -218,14 +226,14 @@ Status Convolution::run_forward(const Operands &operands, CallContext *context) 
   FilterOperand filter(*this, context);
   EpilogueArguments epilogue(context, *kernel_->target);
   HALCONV_RETURN_IF_ERROR(operands.first == nullptr ? make_zero_input(&src)
-                                                    : bind_input(*operands.first, &src, kernel_->name.data_format));
+                                                    : read_image(*operands.first, input_extents(computed_), &src));
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.second, operands.packed_filter));
-  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &dst, kernel_->name.data_format));
+  HALCONV_RETURN_IF_ERROR(write_image(*operands.result, output_extents(computed_), &dst));
   KernelCall call(context);
   call.add(src.buffer()).add(filter.tensor()->buffer());
   if (has_epilogue()) {
     HALCONV_RETURN_IF_ERROR(
-        epilogue.bind(operands.epilogue, problem_, dtype(), kernel_->name.data_format, operands.zeros));
+        epilogue.bind(operands.epilogue, computed_, dtype(), kernel_->name.data_format, operands.zeros));
     epilogue.add_to(&call);
   }
   add_geometry(&call);
@@ -235,9 +243,10 @@ Status Convolution::run_forward(const Operands &operands, CallContext *context) 
 
 Status Convolution::run_backward_filter(const Operands &operands, CallContext *context) const {
   KernelTensor src(context, *kernel_->target), d_dst(context, *kernel_->target), d_filter(context, *kernel_->target);
-  HALCONV_RETURN_IF_ERROR(bind_input(*operands.first, &src, kernel_->name.data_format));
-  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst, kernel_->name.data_format));
-  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_filter, HALCONV_NHWC));
+  HALCONV_RETURN_IF_ERROR(read_image(*operands.first, input_extents(computed_), &src));
+  HALCONV_RETURN_IF_ERROR(read_image(*operands.second, output_extents(computed_), &d_dst));
+  HALCONV_RETURN_IF_ERROR(d_filter.bind_output(*operands.result));
+  d_filter.split_groups(problem_.groups);
   KernelCall call(context);
   call.add(src.buffer()).add(d_dst.buffer());
   add_geometry(&call);
@@ -249,8 +258,8 @@ Status Convolution::run_backward_input(const Operands &operands, CallContext *co
   KernelTensor d_dst(context, *kernel_->target), d_src(context, *kernel_->target);
   FilterOperand filter(*this, context);
   HALCONV_RETURN_IF_ERROR(filter.bind(operands.first, operands.packed_filter));
-  HALCONV_RETURN_IF_ERROR(bind_input(*operands.second, &d_dst, kernel_->name.data_format));
-  HALCONV_RETURN_IF_ERROR(bind_output(*operands.result, &d_src, kernel_->name.data_format));
+  HALCONV_RETURN_IF_ERROR(read_image(*operands.second, output_extents(computed_), &d_dst));
+  HALCONV_RETURN_IF_ERROR(write_image(*operands.result, input_extents(computed_), &d_src));
   if (kernel_->name.algorithm != kAutodiff && !kernel_->name.problem) {
     HALCONV_RETURN_IF_ERROR(run_phases(filter.tensor(), &d_dst, &d_src));
   } else {

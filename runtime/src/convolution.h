@@ -59,8 +59,9 @@ class Convolution {
   bool is_hwio_in_place(KernelTensor *filter) const;
   Status make_zero_input(KernelTensor *input) const;
   Status make_zero_filter(KernelTensor *packed) const;
-  Status bind_input(const halconv_tensor &tensor, KernelTensor *operand, halconv_data_format data_format) const;
-  Status bind_output(const halconv_tensor &tensor, KernelTensor *operand, halconv_data_format data_format) const;
+  void describe_image(const Extents<4> &extents, KernelTensor *image) const;
+  Status read_image(const halconv_tensor &tensor, const Extents<4> &extents, KernelTensor *image) const;
+  Status write_image(const halconv_tensor &tensor, const Extents<4> &extents, KernelTensor *image) const;
   void add_geometry(KernelCall *call) const;
   Status run_forward(const Operands &operands, CallContext *context) const;
   Status run_backward_input(const Operands &operands, CallContext *context) const;
@@ -71,7 +72,7 @@ class Convolution {
 
   const Kernel *kernel_;
   const Kernel *reorder_kernel_ = nullptr;
-  Conv2dProblem problem_;
+  Conv2dProblem problem_, computed_;  ///< the tensors' shapes, and how the kernel takes them
   Extents<6> packed_extents_{};
   halide_type_t packed_type_{};
   std::vector<BackwardInputPhase> row_phases_, column_phases_;

@@ -126,6 +126,7 @@ Status EpilogueArguments::bind(const Epilogue &epilogue, const Conv2dProblem &pr
         zero_residual_.open(zeros, Extents<5>{channels[0], columns, rows, images, problem.groups}, strides);
   } else {
     HALCONV_RETURN_IF_ERROR(residual_.bind_input(*epilogue.residual, data_format));
+    residual_.describe_image(output_extents(problem), stored_type(residual_.target(), dtype), data_format);
     residual_.split_groups(problem.groups);
     residual_argument_ = residual_.buffer();
   }
