@@ -36,6 +36,8 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
       generate_one_phase();
     } else if (problem()->stride_height == 1 && problem()->stride_width == 1) {
       generate_stride_one();
+    } else if (schedules::shares_image(key("conv2d_backward_input"))) {
+      generate_interleaved_phases();
     } else {
       generate_phases();
     }
@@ -125,6 +127,29 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
         parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
       }
     }
+  }
+
+  /// values[index % their number].
+  static Halide::Expr in_turns(const Halide::Expr &index, const std::vector<Halide::Expr> &values) {
+    return values.size() == 1 ? values.front() : mux(index % static_cast<int>(values.size()), values);
+  }
+
+  /// All phases in one definition, pixel by pixel.
+  void generate_interleaved_phases() {
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
+    const int stride_width = static_cast<int>(problem()->stride_width);
+    const int stride_height = static_cast<int>(problem()->stride_height);
+    std::vector<Halide::Expr> of_rows;
+    for (const BackwardInputPhase &rows : row_phases()) {
+      std::vector<Halide::Expr> of_columns;
+      for (const BackwardInputPhase &columns : column_phases()) {
+        const Convolution convolution = phase(columns, rows, std::to_string(parts_.size()));
+        of_columns.push_back(element(convolution.sum, block_, c, x / stride_width, y / stride_height, n, g));
+        parts_.push_back({schedules::kPureDefinition, x, y, convolution, unblocked_filter_});
+      }
+      of_rows.push_back(in_turns(x, of_columns));
+    }
+    d_src(c, x, y, n, g) = stored(in_turns(y, of_rows));
   }
 
   int block_ = 0;

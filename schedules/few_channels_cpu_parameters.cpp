@@ -22,6 +22,17 @@ double tile_cycles(const CpuMachine &machine, const DirectShape &shape, const Fe
   return std::max(accumulators / machine.fmas_per_cycle, chains) * taps + kLineRefill * lines;
 }
 
+/// Tasks that a convolution is cut into at least, so that several threads have work.
+constexpr int64_t kTasks = 8;
+
+/// As many as have their copy of the image in half of L2. Each task turns the rows anew that it shares with the next.
+int choose_tiles_per_task(const CpuMachine &machine, const DirectShape &shape, int64_t rows) {
+  const int64_t row_bytes = (shape.columns + shape.tap_columns - 1) * shape.reduced_channels * machine.lane_bytes;
+  const int64_t fitting = (machine.l2_bytes / 2 / row_bytes - (shape.tap_rows - 1)) / rows;
+  return static_cast<int>(
+      std::clamp<int64_t>(shape.images * shape.rows / rows / kTasks, 1, std::max<int64_t>(1, fitting)));
+}
+
 }  // namespace
 
 FewChannelsCpuParameters estimate_few_channels_cpu_parameters(const CpuMachine &machine, const DirectShape &shape) {
@@ -31,7 +42,7 @@ FewChannelsCpuParameters estimate_few_channels_cpu_parameters(const CpuMachine &
   const int64_t broadcasts = machine.registers == 32 ? 1 : shape.result_channels;
   for (int vectors = 1; vectors <= 8; ++vectors) {
     for (int rows = 1; rows <= 8; ++rows) {
-      const FewChannelsCpuParameters tile = {vectors, rows};
+      const FewChannelsCpuParameters tile = {.vectors = vectors, .rows = rows};
       if (vectors * (rows * shape.result_channels + 1) + broadcasts > machine.registers) continue;
       const int64_t tiles = ceil_divide(shape.columns, vectors * machine.lanes) * ceil_divide(shape.rows, rows);
       const double cycles = static_cast<double>(tiles) * tile_cycles(machine, shape, tile);
@@ -41,6 +52,7 @@ FewChannelsCpuParameters estimate_few_channels_cpu_parameters(const CpuMachine &
       }
     }
   }
+  best.tiles_per_task = choose_tiles_per_task(machine, shape, best.rows);
   return best;
 }
 

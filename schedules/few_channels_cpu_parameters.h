@@ -9,6 +9,7 @@ namespace halconv::schedules {
 
 struct FewChannelsCpuParameters {
   int vectors = 1, rows = 1;  ///< register tile: vectors of columns times rows, of each result channel
+  int tiles_per_task = 1;     ///< rows of tiles that one task computes, from a copy of what they read of the image
 };
 
 /// The tile that takes least time for the whole result, what lies beyond it included.
