@@ -163,30 +163,16 @@ Func schedule_accumulation(const BackwardFilterCpuParameters &p, int lanes, int 
   return tile;
 }
 
-/// Loops that split_into_tasks fused, as they count in `task`, with the bytes from one iteration to the next.
-struct FusedTasks {
-  int64_t c_tasks, r_tasks;
-
-  static NumberedLoop task(int64_t bytes, int64_t divisor, int64_t extent) {
-    return {Loops().task.name(), bytes, divisor, extent};
-  }
-  NumberedLoop k(int64_t bytes) const { return task(bytes, c_tasks * r_tasks, 0); }
-  NumberedLoop c(int64_t bytes) const { return task(bytes, r_tasks, c_tasks); }
-  NumberedLoop r(int64_t bytes) const { return task(bytes, 1, r_tasks); }
-};
-
-FusedTasks fused_tasks(const BackwardFilterCpuParameters &p, const Conv2dProblem &group) {
-  const int64_t filter_rows = p.filter_rows_per_task != 0 ? p.filter_rows_per_task : group.filter_height;
-  return {ceil_divide(group.in_channels, p.channels_per_task), ceil_divide(group.filter_height, filter_rows)};
-}
-
 /// The next block of rows of both images, fetched while a task's part of the filter is summed over the block before.
 /// The stride is 1.
 std::vector<Prefetch> next_rows(const KernelKey &key, const BackwardFilterCpuParameters &p, const Func &tile,
                                 const Halide::RDom &pixels) {
   const Conv2dProblem &problem = *key.problem;
   const Loops loops;
-  const FusedTasks tasks = fused_tasks(p, problem);
+  // As split_into_tasks fused them.
+  const int64_t filter_rows = p.filter_rows_per_task != 0 ? p.filter_rows_per_task : problem.filter_height;
+  const int64_t r_tasks = ceil_divide(problem.filter_height, filter_rows);
+  const int64_t c_tasks = ceil_divide(problem.in_channels, p.channels_per_task);
   const int64_t element = key.element.bytes(), block = p.vectors * key.lanes();
   const int64_t src_pixel = problem.in_channels * element, src_row = problem.in_width * src_pixel;
   const int64_t d_dst_pixel = problem.out_channels * element, d_dst_row = problem.out_width * d_dst_pixel;
@@ -198,23 +184,23 @@ std::vector<Prefetch> next_rows(const KernelKey &key, const BackwardFilterCpuPar
   };
   const std::vector<NumberedLoop> iterations = {
       {loops.k_block.name(), p.blocks_per_task},
-      {"r", ceil_divide(problem.filter_height, tasks.r_tasks)},
+      {"r", filter_rows},
       {loops.c_tile.name(), p.channels_per_task / p.channels},
       {loops.s_tile.name(), ceil_divide(problem.filter_width, p.columns)},
       {kRow, p.rows},
       {pixels.x.name(), ceil_divide(problem.out_width, std::max(p.unroll, key.channels_per_product()))}};
   return {BlockPrefetch{.function = tile.name(),
                         .tensor = "src",
-                        .blocks = blocks(src_row, tasks.c(src_channels)),
+                        .blocks = blocks(src_row, {loops.task.name(), src_channels, r_tasks, c_tasks}),
                         .first = (p.rows - problem.pad_top) * src_row,
-                        .pieces = {{p.rows * problem.in_width, src_pixel}},
+                        .pieces = {p.rows * problem.in_width, src_pixel},
                         .bytes = src_channels,
                         .iterations = iterations},
           BlockPrefetch{.function = tile.name(),
                         .tensor = "d_dst",
-                        .blocks = blocks(d_dst_row, tasks.k(d_dst_channels)),
+                        .blocks = blocks(d_dst_row, {loops.task.name(), d_dst_channels, r_tasks * c_tasks}),
                         .first = p.rows * d_dst_row,
-                        .pieces = {{p.rows * problem.out_width, d_dst_pixel}},
+                        .pieces = {p.rows * problem.out_width, d_dst_pixel},
                         .bytes = d_dst_channels,
                         .iterations = iterations}};
 }

@@ -165,8 +165,7 @@ class BlockPrefetchInsertion : public Halide::Internal::IRMutator {
     int64_t iterations = 1;
     for (auto step = steps.rbegin(); step != steps.rend(); ++step)
       iterations *= std::exchange(step->number, iterations);
-    int64_t lines = ceil_divide(prefetch_.bytes, kLineBytes);
-    for (const EvenlySpaced &pieces : prefetch_.pieces) lines *= pieces.count;
+    const int64_t lines = prefetch_.pieces.count * ceil_divide(prefetch_.bytes, kLineBytes);
     const int64_t together = ceil_divide(lines, iterations), groups = ceil_divide(lines, together);
     // groups / iterations as a fraction of 2^32.
     const Expr group = (position(steps) * number((groups << 32) / iterations)) >> number(32);
@@ -182,16 +181,10 @@ class BlockPrefetchInsertion : public Halide::Internal::IRMutator {
   }
 
   /// Bytes from the block's first to its `line`-th line.
-  Expr offset_of(Expr line) const {
-    const int64_t last = ceil_divide(prefetch_.bytes, kLineBytes);
-    if (prefetch_.pieces.empty()) return line * number(kLineBytes);
-    Expr offset = line % number(last) * number(kLineBytes), piece = line / number(last);
-    for (auto pieces = prefetch_.pieces.rbegin(); pieces != prefetch_.pieces.rend(); ++pieces) {
-      const bool is_outermost = pieces + 1 == prefetch_.pieces.rend();
-      offset += (is_outermost ? piece : piece % number(pieces->count)) * number(pieces->bytes);
-      piece = piece / number(pieces->count);
-    }
-    return offset;
+  Expr offset_of(const Expr &line) const {
+    if (prefetch_.pieces.count == 1) return line * number(kLineBytes);
+    const Expr piece_lines = number(ceil_divide(prefetch_.bytes, kLineBytes));
+    return line / piece_lines * number(prefetch_.pieces.bytes) + line % piece_lines * number(kLineBytes);
   }
 
   static Expr number(int64_t value) { return Halide::Internal::make_const(kAddress, static_cast<uint64_t>(value)); }

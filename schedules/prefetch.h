@@ -36,7 +36,7 @@ struct NumberedLoop {
 
 /// So many parts of a tensor, so many bytes apart.
 struct EvenlySpaced {
-  int64_t count, bytes;
+  int64_t count = 1, bytes = 0;
 };
 
 /// A block of a tensor, fetched into L2 (prefetcht1) while another is multiplied, as a rule the block before it: line
@@ -47,7 +47,7 @@ struct BlockPrefetch {
   std::string tensor;                ///< an argument of the kernel
   std::vector<NumberedLoop> blocks;  ///< the loops over blocks, and bytes from what one iteration fetches to the next
   int64_t first;                     ///< byte at which that of their first iterations begins; may be negative
-  std::vector<EvenlySpaced> pieces;  ///< of a block, and their own pieces; none: it is a single piece
+  EvenlySpaced pieces = {};          ///< of a block
   int64_t bytes;                     ///< of a piece, side by side
   std::vector<NumberedLoop> iterations;  ///< the loops inside, outermost first, and how often each iterates
 };

@@ -46,6 +46,17 @@ class KernelFile:
         return 4 * (number["ic"] // groups) * (number["oc"] // groups) * rows * number.get("kw", rows)
 
     @property
+    def is_pointwise(self) -> bool:
+        """Whether the filter is 1x1 and the stride 1, without padding."""
+        return re.search(r"_ih(\d+)oh\1kh1sh1ph0$", self.problem) is not None
+
+    @property
+    def image_bytes(self) -> int:
+        """Of the smaller of the two images, of f32; both have the same height and width."""
+        number = {kind: int(value) for kind, value in re.findall(r"(mb|ic|oc|ih)(\d+)", self.problem)}
+        return 4 * number["mb"] * number["ih"] ** 2 * min(number["ic"], number["oc"])
+
+    @property
     def fills_tiles(self) -> bool:
         """Whether each group of the result has channels in whole vectors of every target. Where it has not, part of a tile is
         idle."""

@@ -53,6 +53,12 @@ def test_large_filter_is_fetched_ahead(large_filter_cpu_kernel):
     assert 0 < loads <= fetches.count("prefetcht0"), "\n".join(line.text for line in loop)
 
 
+def test_large_image_is_fetched_ahead(large_image_cpu_kernel):
+    """The next task's or block's rows, into L2."""
+    loop = hot_loop(large_image_cpu_kernel)
+    assert any(line.mnemonic == "prefetcht1" for line in loop), "\n".join(line.text for line in loop)
+
+
 def test_depthwise_hot_loop_is_vectors(depthwise_cpu_kernel, filecheck):
     check(depthwise_cpu_kernel, filecheck, "DEPTHWISE")
     if depthwise_cpu_kernel.target == "avx512" and depthwise_cpu_kernel.operation != "conv2d_backward_filter":
