@@ -141,7 +141,7 @@ int64_t task_bytes(const CpuMachine &machine, const Conv2dProblem &p, const Back
 /// 59 and 52 %, but 64->64 @56 67 and 72 % (one core of an EPYC, Zen 3). With AVX-512, 512->128 @28 takes 1.25 times as
 /// long by copies (one core of a Xeon, Sapphire Rapids).
 bool prefers_copy(const CpuMachine &machine, int64_t channels) {
-  return machine.registers == 16 && channels * machine.lane_bytes >= 512;
+  return machine.fetches_blocks_ahead && channels * machine.lane_bytes >= 512;
 }
 
 /// Copies of d_dst where all tiles of a task sum all pixels, and of src then where its pixels lie in more pages than
@@ -285,12 +285,11 @@ ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
           {"next_rows", p.next_rows}};
 }
 
-/// Images from beyond L2 are fetched ahead on AVX2, where that is known to be better: 1x1 256->64 @56 reaches 64 % of
-/// the peak, 51 % without (one core of an EPYC, Zen 3, whose share of L3 holds 2 to 4 MB, and which waits 200 ns for
-/// memory).
+/// Images from beyond L2 are fetched ahead: 1x1 256->64 @56 reaches 64 % of the peak, 51 % without (AVX2, one core of
+/// an EPYC, Zen 3).
 int choose_next_rows(const KernelKey &key, const BackwardFilterCpuParameters &p) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
-  if (!fetches_rows(key, p) || machine.registers > 16) return 0;
+  if (!fetches_rows(key, p) || !machine.fetches_blocks_ahead) return 0;
   const Conv2dProblem &problem = *key.problem;
   const int64_t src = problem.in_height * problem.in_width * problem.in_channels;
   const int64_t d_dst = problem.out_height * problem.out_width * problem.out_channels;

@@ -194,14 +194,13 @@ FilterPrefetch filter_prefetch(const KernelKey &key, const CpuMachine &machine, 
   return choose_filter_prefetch(machine, filter_bytes(machine, s), tile.accumulators(), blocks);
 }
 
-/// Images from beyond L2 are fetched a task ahead on AVX2, where that is known to be better: 1x1 256->64 @56 reaches 80
-/// % of the peak, 71 % without (one core of an EPYC, Zen 3, which waits 200 ns for memory). A filter from there is
-/// fetched in their place.
-int choose_next_rows(const KernelKey &key, const CpuMachine &machine, const DirectShape &s,
-                     const DirectCpuParameters &p) {
+/// Images from beyond L2 are fetched a task of `rows` ahead: 1x1 256->64 @56 reaches 80 % of the peak, 71 % without
+/// (AVX2, one core of an EPYC, Zen 3). A filter from there is fetched in their place.
+int choose_next_rows(const KernelKey &key, const CpuMachine &machine, const DirectShape &s, int64_t rows,
+                     const FilterPrefetch &filter) {
   const int64_t image_bytes = s.rows * s.columns * s.reduced_channels * machine.lane_bytes;
-  const bool pays = machine.registers == 16 && p.next_block == 0 && image_bytes > machine.l2_bytes;
-  return pays && fetches_image_rows(key) && p.rows_per_task < s.rows ? 1 : 0;
+  const bool pays = machine.fetches_blocks_ahead && filter.next_block == 0 && image_bytes > machine.l2_bytes;
+  return pays && fetches_image_rows(key) && rows < s.rows ? 1 : 0;
 }
 
 /// The tiles of least estimated time, best first.
@@ -259,7 +258,7 @@ std::vector<ScheduleNumbers> direct_cpu_space(const KernelKey &key) {
                      {"blocks_per_task", number(blocks)},
                      {"prefetch", prefetch.channels},
                      {"next_block", prefetch.next_block},
-                     {"next_rows", 0}});
+                     {"next_rows", choose_next_rows(key, machine, s, rows, prefetch)}});
   };
   for (const Tile &tile : best_tiles(machine, s, kTiles)) {
     const int64_t all_blocks = ceil_divide(s.result_channels, tile.vectors * machine.lanes);
@@ -287,7 +286,7 @@ DirectCpuParameters estimate_direct_cpu_parameters(const KernelKey &key) {
   p.prefetch = prefetch.channels;
   p.next_block = prefetch.next_block;
   choose_tasks(machine, shape, &p);
-  p.next_rows = choose_next_rows(key, machine, shape, p);
+  p.next_rows = choose_next_rows(key, machine, shape, p.rows_per_task, prefetch);
   return p;
 }
 

@@ -27,14 +27,12 @@ struct FilterPrefetch {
   int next_block = 0;  ///< 1: the next block of result channels, while this one is multiplied (BlockPrefetch)
 };
 
-/// A whole block ahead on AVX2, where that is known to be better: one core of an EPYC (Zen 3), whose share of L3 holds
-/// 2 to 4 MB, waits 200 ns for memory. Of its peak, with no prefetch, vectors' and blocks': 1x1 512->2048 @7 63, 56 and
-/// 71
-/// %; 1024->256 @14 76 (vectors') and 87 %.
+/// Of AVX2's peak on one core of an EPYC (Zen 3), with no prefetch, with vectors' and with blocks': 1x1 512->2048 @7
+/// 63, 56 and 71 %; 1024->256 @14 76 (vectors') and 87 %.
 inline FilterPrefetch choose_filter_prefetch(const CpuMachine &machine, int64_t filter_bytes, int64_t accumulators,
                                              int64_t blocks) {
   const int channels = prefetched_channels(machine, filter_bytes, accumulators);
-  if (channels > 0 && blocks > 1 && machine.lanes * machine.lane_bytes < 64) return {0, 1};
+  if (channels > 0 && blocks > 1 && machine.fetches_blocks_ahead) return {0, 1};
   return {channels, 0};
 }
 
