@@ -36,8 +36,7 @@ def test_rows_are_named_as_kernels_and_have_google_benchmarks_fields(build, tmp_
         assert kernel.startswith(f"conv2d_{row['op']}__") and kernel.endswith("__x86_64")
         assert row["run_type"] == "iteration" and row["time_unit"] == "ns" and threads == f"threads:{row['threads']}"
         assert row["schedule"].startswith("vectors=")
-        # Of the same units, FLOP/s; where other programs run, the peak is measured too low by any factor.
-        assert row["gflops"] > 0 and 0 < row["peak_share"] < 1000 and 0 < row["roof_share"] < 1000
+        assert row["gflops"] > 0 and 0 < row["peak_share"] < 1.5 and 0 < row["roof_share"] < 1.5
         assert row["roof_share_inside"] <= row["roof_share"]
         assert ("scaling" in row) == (row["threads"] > 1)
 
