@@ -139,7 +139,7 @@ int64_t task_bytes(const CpuMachine &machine, const Conv2dProblem &p, const Back
 
 /// Whether register tiles had better read a copy of an image whose pixels lie so far apart. The prefetchers follow the
 /// copy, which reads rows through, and not tiles that read a few channels of one pixel after the other. Of AVX2's peak,
-/// 1x1 128->512 @28 reaches 83 % by copies of both images, 51 % where they are, 512->256 @28 63 and 50 %, 256->1024 @14
+/// 1x1 128->512 @28 reaches 83 % by copies of both images, 55 % where they are, 512->256 @28 72 and 50 %, 256->1024 @14
 /// 59 and 52 %, but 64->64 @56 67 and 72 % (one core of an EPYC, Zen 3). With AVX-512, 512->128 @28 takes 1.25 times as
 /// long by copies (one core of a Xeon, Sapphire Rapids).
 bool prefers_copy(const CpuMachine &machine, int64_t channels) {
@@ -287,7 +287,7 @@ ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
           {"next_rows", p.next_rows}};
 }
 
-/// Images from beyond L2 are fetched ahead: 1x1 256->64 @56 reaches 64 % of the peak, 51 % without (AVX2, one core of
+/// Images from beyond L2 are fetched ahead: 1x1 256->64 @56 reaches 64 % of the peak, 50 % without (AVX2, one core of
 /// an EPYC, Zen 3).
 int choose_next_rows(const KernelKey &key, const BackwardFilterCpuParameters &p) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
