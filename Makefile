@@ -48,7 +48,7 @@ help:
 	@echo 'make tensorflow    compares the Python module with TensorFlow itself, results and errors'
 	@echo 'make format        formats the C++ sources; format-check only checks'
 	@echo 'make clean         removes build/; the dependencies stay in .deps/'
-	@echo 'JOBS=N             at most N compilations at once (all cores)'
+	@echo 'JOBS=N             at most N compilations or tests at once (all cores)'
 
 demo:
 	$(BOOTSTRAP) demo
@@ -66,7 +66,7 @@ test:
 define tested
 $(CMAKE) --preset $(1)
 $(2) $(CMAKE) --build --preset $(1) -j $(JOBS)
-$(2) $(BIN)/ctest --preset $(1)
+$(2) $(BIN)/ctest --preset $(1) -j $(JOBS)
 endef
 
 # g++ 12's thread sanitizer cannot map its memory where the kernel randomises addresses by more than 28 bits.
