@@ -96,12 +96,15 @@ void answer(const nlohmann::json &line) { std::cout << line << std::endl; }
 
 void obey(const Options &options, const KernelName &name) {
   for (const std::string &library : options.libraries) load_kernel(library);
-  const Tensors tensors = make_integer_tensors(*name.problem, operation_of(name));
-  const Case c{operation_of(name), *name.problem, name.target, options.threads, &tensors};
+  const Dtype dtype = static_cast<Dtype>(find_dtype(name.dtype)->value);
+  const Tensors tensors = make_integer_tensors(*name.problem, operation_of(name), dtype);
+  Case c{operation_of(name), *name.problem, name.target, options.threads, &tensors};
+  c.dtype = dtype;
   Elements result(static_cast<size_t>(result_elements(c)), std::numeric_limits<float>::quiet_NaN());
   const std::unique_ptr<Contender> contender = make_plan(c, result.data(), options.kernel);
   contender->run();
-  check_same(result, options.kernel, expected_result(c, options.expected), "the reference");
+  contender->store_result();
+  check_same(result, options.kernel, expected_result(c, options.expected), "the reference", dtype);
   answer({{"ready", true}, {"flops", c.problem.flops()}});
   for (std::string order; std::getline(std::cin, order);) {
     if (order == "turn") {
