@@ -39,16 +39,16 @@ inline Halide::Expr is_nan_by_bits(const Halide::Expr &value) {
 }
 
 /// `value` as an element of `type`, rounded once. Where the CPU cannot convert to f16, Halide 21 makes NaN an infinity.
-inline Halide::Expr rounded(Halide::Type type, const Halide::Expr &value) {
+inline Halide::Expr rounded(const Halide::Target &target, Halide::Type type, const Halide::Expr &value) {
   const Halide::Expr converted = Halide::cast(type, value);
-  if (type != Halide::Float(16)) return converted;
+  if (type != Halide::Float(16) || target.has_feature(Halide::Target::F16C)) return converted;
   const Halide::Expr nan = Halide::reinterpret(type, Halide::Internal::make_const(Halide::UInt(16), 0x7e00));
   return Halide::select(is_nan_by_bits(value), nan, converted);
 }
 
 /// `value` as kernels of the target store an element of type `element`, rounded once.
 inline Halide::Expr stored(const Halide::Target &target, Halide::Type element, const Halide::Expr &value) {
-  return stored_type(target, element) == element ? rounded(element, value) : bits_of_f32(element, value);
+  return stored_type(target, element) == element ? rounded(target, element, value) : bits_of_f32(element, value);
 }
 
 /// The elements, of type `element`, that a tensor holds: itself, or what its bits are.
