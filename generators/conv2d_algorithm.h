@@ -85,6 +85,7 @@ struct Convolution {
   PackedFilter filter = {};        ///< where the kernel packs it
   Halide::Func image = {};         ///< what `padded` is a part of, where parts of a result share it
   Halide::Func source = {};        ///< the image without the zeros, where a schedule may copy that
+  Halide::Func pairs = {};         ///< of channels of the result, where it is stored by pairs (bf16_pairs.h)
   Halide::Expr column_stride = 1;  ///< columns of `padded` from what one pixel reads to what the next one does
 };
 

@@ -22,12 +22,15 @@ class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise<
 
   void generate() {
     const auto [c, k, x, y, n, s, r, g] = Dimensions();
-    const Halide::Func padded = zero_padded(this->overhung(src), this->copy_type(), src.dim(1).extent(),
+    this->pair_lanes_ = schedules::depthwise_pair_lanes(this->key("conv2d_forward_depthwise"));
+    const Halide::Func padded = zero_padded(this->in_order(src), this->copy_type(), src.dim(1).extent(),
                                             src.dim(2).extent(), this->geometry().pad_left, this->geometry().pad_top);
     const Halide::RDom taps({{0, 1}, this->columns(filter), this->rows(filter)}, "taps");
-    convolution_ = forward(padded, this->overhung(filter), taps, this->geometry());
+    convolution_ = forward(padded, this->in_order(filter), taps, this->geometry());
     convolution_.source = src;
-    dst(k, x, y, n, g) = this->stored(epilogue(convolution_.sum(k, x, y, n, g), k, x, y, n, g));
+    convolution_.pairs = this->store(dst, {k, x, y, n, g}, [&](Halide::Expr computed, Halide::Expr channel) {
+      return epilogue(convolution_.sum(k, x, y, n, computed), k, x, y, n, channel);
+    });
   }
 
   void schedule() {

@@ -4,6 +4,7 @@
 #ifndef HALCONV_GENERATORS_DEPTHWISE_GENERATOR_H_
 #define HALCONV_GENERATORS_DEPTHWISE_GENERATOR_H_
 
+#include "bf16_pairs.h"
 #include "kernel_generator.h"
 
 namespace halconv::generators {
@@ -34,6 +35,29 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
 
   /// What an image is converted to as it is read.
   Halide::Type copy_type() const { return generators::copy_type(this->element_type()); }
+
+  /// The elements of `tensor` in the order that the kernel computes channels in.
+  template <typename Tensor>
+  Halide::Func in_order(Tensor &tensor) {
+    return pair_lanes_ > 0 ? split_pairs(tensor, pair_lanes_) : overhung(tensor);
+  }
+
+  /// Stores `value`, a function of the channel in the kernel's order and in memory's, and returns the pairs that it is
+  /// stored by.
+  template <typename Value>
+  Halide::Func store(Halide::Func result, const std::vector<Halide::Var> &args, const Value &value) {
+    Halide::Func pairs;
+    const Halide::Var g = args.back();
+    if (pair_lanes_ == 0) {
+      result(args) = this->stored(value(g, g));
+      return pairs;
+    }
+    pairs = Halide::Func("pairs");
+    const Halide::Expr even = even_channel(g, pair_lanes_);
+    pairs(args) = word_of_pair(value(even, 2 * g), value(even + pair_lanes_, 2 * g + 1));
+    result(args) = half_of_word(pairs, {args.begin(), args.end()});
+    return pairs;
+  }
 
   /// The elements of `tensor`, beyond its last group as if that went on, where the number of groups is not known: what
   /// a vector of channels that overhangs them computes is not stored.
@@ -72,6 +96,8 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
     input.dim(4).set_stride(1);
     output.dim(4).set_stride(filter.dim(0).extent());
   }
+
+  int pair_lanes_ = 0;  ///< of the vectors that channels are computed in by pairs; 0: they are not
 };
 
 }  // namespace halconv::generators

@@ -36,24 +36,51 @@ std::vector<VarOrRVar> outer_loops(ChannelLoop channel_loop, const Loops &l) {
   return {l.column_tile, l.row_tile, l.channel_block};
 }
 
+/// Unrolls all that a specialised kernel's sum of `result` adds to `pixels`, which come before or after the taps.
+void unroll_taps(Func sum, const Halide::RDom &taps) {
+  sum.update().unroll(taps.y).unroll(taps.z);
+  const int64_t summed_channels = Halide::Internal::as_const_int(taps.x.extent()).value();
+  if (summed_channels <= kMostUnrolledChannels) sum.update().unroll(taps.x);
+}
+
 /// A specialised kernel holds the code of each tap of each pixel of a tile: taps that neighbouring pixels share are
 /// loaded once, and what is padding, or between the pixels of a strided gradient, is resolved when compiling, except at
 /// the image's edges, which Halide splits off. A padded copy would cost a third of the time.
-void schedule_pixel_sum(const DepthwiseCpuParameters &p, Func sum, Func result, const Halide::RDom &taps,
+void schedule_pixel_sum(const DepthwiseCpuParameters &p, int lanes, Func sum, Func result, const Halide::RDom &taps,
                         const Var &across, const Var &other, const Loops &l) {
-  const int64_t summed_channels = Halide::Internal::as_const_int(taps.x.extent()).value();
   sum.compute_at(Halide::LoopLevel(result, l.tile_x))
       .reorder_storage(across, other)
       .bound_extent(across, p.vectors * p.lanes)
-      .vectorize(across)
       .unroll(other);
-  sum.update()
-      .reorder(across, other, taps.y, taps.z, taps.x)
-      .vectorize(across)
-      .unroll(other)
-      .unroll(taps.y)
-      .unroll(taps.z);
-  if (summed_channels <= kMostUnrolledChannels) sum.update().unroll(taps.x);
+  sum.update().reorder(across, other, taps.y, taps.z, taps.x).unroll(other);
+  for (Halide::Stage stage : {Halide::Stage(sum), sum.update()}) stage.vectorize(across, lanes).unroll(across);
+  unroll_taps(sum, taps);
+}
+
+/// Converting an element takes several instructions: a copy does it once rather than for every row of the filter. A
+/// multiplication reads the copy itself, so that nothing waits in registers but the sums of a tile's pixels, which take
+/// turns tap by tap: those of a pixel wait for each other.
+void schedule_sum_of_copy(const DepthwiseCpuParameters &p, const generators::Convolution &convolution, Func result,
+                          const Var &across, const Var &other, const Loops &l) {
+  Func sum = convolution.sum, copy = convolution.padded;
+  const Var x = sum.args()[1], y = sum.args()[2];
+  const Halide::RDom &taps = convolution.reduction;
+  sum.compute_at(Halide::LoopLevel(result, l.column_tile))
+      .reorder_storage(across, other, x, y)
+      .bound_extent(across, p.vectors * p.lanes);
+  sum.update().reorder(across, other, x, y, taps.y, taps.z, taps.x);
+  for (Halide::Stage stage : {Halide::Stage(sum), sum.update()}) {
+    stage.vectorize(across, p.lanes).unroll(across).unroll(other).unroll(x).unroll(y);
+  }
+  unroll_taps(sum, taps);
+  const Var k = copy.args()[0], column = copy.args()[1], channel = copy.args()[4];
+  copy.compute_at(Halide::LoopLevel(result, l.channel_block))
+      .reorder_storage(channel, k)
+      .bound_extent(channel, p.vectors * p.lanes)
+      .reorder(channel, k, column)
+      .vectorize(channel, p.lanes)
+      .unroll(channel)
+      .unroll(column);
 }
 
 /// With taps that are not known the sums of a row of pixels wait in registers from one tap to the next.
@@ -78,6 +105,8 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
   const Var across = p.across_multiplier ? k : g, other = p.across_multiplier ? g : k;
   // What a specialised kernel computes twice it need not guard: its tiles are no larger than the result.
   const TailStrategy tail = key.problem ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
+  Func pairs = convolution.pairs;
+  const int result_lanes = pairs.defined() ? 2 * p.lanes : p.lanes;
   std::vector<VarOrRVar> order = {l.lane, l.vector};
   if (!p.across_multiplier && key.problem) order.insert(order.begin() + 1, other);
   order.insert(order.end(), {l.tile_x, l.tile_y});
@@ -86,7 +115,7 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
   if (p.across_multiplier) order.push_back(other);
   // A generic kernel's task has all channels: were they cut into tasks, Halide would not split off those vectors that
   // do not overhang the channels, and load and store without gathers and masks.
-  result.split(across, l.channel_block, l.channel, p.vectors * p.lanes, tail);
+  result.split(across, l.channel_block, l.channel, p.vectors * p.lanes, pairs.defined() ? TailStrategy::RoundUp : tail);
   if (key.problem) {
     // What two tasks compute, where the last vector is moved inwards, has the same bits only if it is the same code.
     result.split(l.channel_block, l.channel_task, l.channel_block, p.blocks_per_task, TailStrategy::GuardWithIf)
@@ -95,7 +124,7 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
     order.emplace_back(l.channel_task);
   }
   order.insert(order.end(), {l.row_task, n});
-  result.split(l.channel, l.vector, l.lane, p.lanes)
+  result.split(l.channel, l.vector, l.lane, result_lanes)
       .split(x, l.column_tile, l.tile_x, p.width, tail)
       .split(y, l.row_task, l.row, p.rows_per_task, p.height == 1 ? TailStrategy::GuardWithIf : tail)
       .split(l.row, l.row_tile, l.tile_y, p.height, tail)
@@ -112,7 +141,13 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
     return;
   }
   if (!p.across_multiplier) result.unroll(other);
-  schedule_pixel_sum(p, convolution.sum, result, convolution.reduction, across, other, l);
+  if (pairs.defined()) {
+    const Var pair = pairs.args()[4];
+    pairs.compute_at(Halide::LoopLevel(result, l.tile_x)).bound_extent(pair, p.lanes).vectorize(pair);
+  }
+  if (p.copies_image) return schedule_sum_of_copy(p, convolution, result, across, other, l);
+  schedule_pixel_sum(p, pairs.defined() ? p.lanes : p.vectors * p.lanes, convolution.sum, result, convolution.reduction,
+                     across, other, l);
 }
 
 }  // namespace

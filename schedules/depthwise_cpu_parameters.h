@@ -17,10 +17,16 @@ struct DepthwiseCpuParameters {
   ChannelLoop channel_loop = ChannelLoop::kTile;
   int rows_per_task = 1;    ///< of the result
   int blocks_per_task = 1;  ///< blocks of `vectors` that one task computes
+  /// Of a block's channels, what a task reads; the loop over blocks of channels then goes around the task's.
+  bool copies_image = false;
 };
 
 /// Whether the kernel computes dst, else d_src.
 bool is_forward(const KernelKey &key);
+
+/// Whether the kernel has the channels of pairs in vectors of their own (generators/bf16_pairs.h), two of which are a
+/// tile's.
+bool computes_pairs(const KernelKey &key);
 
 /// The tuned row where there is one, else the heuristic's choice.
 DepthwiseCpuParameters depthwise_cpu_parameters(const KernelKey &key);

@@ -4,6 +4,7 @@
 #include "backward_filter_gpu.h"
 #include "depthwise_backward_filter_cpu.h"
 #include "depthwise_cpu.h"
+#include "depthwise_cpu_parameters.h"
 #include "depthwise_gpu.h"
 #include "depthwise_planar_cpu.h"
 #include "depthwise_planar_cpu_parameters.h"
@@ -43,6 +44,8 @@ std::vector<Prefetch> schedule_backward_filter(const KernelKey &key, Halide::Fun
   schedule_backward_filter_gpu(key, result, gradient);
   return {};
 }
+
+int depthwise_pair_lanes(const KernelKey &key) { return computes_pairs(key) ? key.lanes() : 0; }
 
 void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution) {
   if (key.target.has_gpu_feature()) {

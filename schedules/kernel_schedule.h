@@ -75,6 +75,10 @@ std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result,
 std::vector<Prefetch> schedule_backward_filter(const KernelKey &key, Halide::Func result,
                                                const generators::FilterGradient &gradient);
 
+/// Lanes of the vectors in which schedule_depthwise's kernel has the channels of pairs apart (bf16_pairs.h); 0: it has
+/// the channels as they are.
+int depthwise_pair_lanes(const KernelKey &key);
+
 /// Schedules depthwise forward and backward_input: vectors of channels, each pixel's sum in a register.
 void schedule_depthwise(const KernelKey &key, Halide::Func result, const generators::Convolution &convolution);
 
