@@ -35,7 +35,8 @@ inline Halide::Expr even_channel(const Halide::Expr &pair, int lanes) {
   return pair / lanes * (2 * lanes) + pair % lanes;
 }
 
-/// Two f32s rounded to the lower and the upper half of a word; of two nearest numbers to the even one.
+/// Two f32s rounded to the lower and the upper half of a word, of two nearest numbers to the even one. A NaN stays one
+/// that has a zero among its fraction's bits, as those of bf16 operands and of the CPU have.
 inline Halide::Expr word_of_pair(const Halide::Expr &low, const Halide::Expr &high) {
   const auto rounded = [](const Halide::Expr &value) {
     const Halide::Expr bits = Halide::reinterpret<uint32_t>(value);

@@ -28,6 +28,10 @@ ResultShape result_shape(const KernelKey &key) {
   return {p.in_height, p.in_width, std::max(p.stride_height, p.stride_width)};
 }
 
+int64_t source_columns(const KernelKey &key) {
+  return is_forward(key) ? key.problem->in_width : key.problem->out_width;
+}
+
 /// What a vector goes along.
 int64_t channels(const KernelKey &key, const DepthwiseCpuParameters &p) {
   return p.across_multiplier ? key.problem->group().out_channels : key.problem->groups;
@@ -71,9 +75,8 @@ int64_t choose_task_blocks(const CpuMachine &machine, const KernelKey &key, cons
                            const DepthwiseCpuParameters &p) {
   if (p.width != shape.columns || p.height == shape.rows || p.across_multiplier) return blocks;
   const Conv2dProblem &problem = *key.problem;
-  const int64_t source_columns = is_forward(key) ? problem.in_width : problem.out_width;
   const int64_t block_bytes = p.vectors * p.lanes * key.element.bytes();
-  const int64_t row_bytes = (problem.filter_height * source_columns + shape.columns) * block_bytes;
+  const int64_t row_bytes = (problem.filter_height * source_columns(key) + shape.columns) * block_bytes;
   const int64_t line_blocks = std::clamp<int64_t>(64 / block_bytes, 1, blocks);
   return least_repeated_part(blocks, line_blocks, std::max(line_blocks, machine.l1_bytes / 2 / row_bytes));
 }
@@ -92,6 +95,13 @@ int64_t choose_task_rows(const ResultShape &shape, int64_t height, int64_t least
   return shape.rows;
 }
 
+/// Blocks of channels in a task with the rows that are chosen, so that there are enough tasks.
+int64_t most_task_blocks(const KernelKey &key, const ResultShape &shape, const DepthwiseCpuParameters &p) {
+  const int64_t blocks = ceil_divide(channels(key, p), p.vectors * p.lanes);
+  const int64_t tasks = key.problem->batch * ceil_divide(shape.rows, p.rows_per_task);
+  return ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks)));
+}
+
 /// Some rows of some blocks of channels.
 void choose_tasks(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape,
                   DepthwiseCpuParameters *p) {
@@ -102,9 +112,7 @@ void choose_tasks(const CpuMachine &machine, const KernelKey &key, const ResultS
   const int64_t row_tasks = std::clamp<int64_t>(ceil_divide(kTasks, batch * channel_tasks), 1, row_tiles);
   p->rows_per_task =
       static_cast<int>(choose_task_rows(shape, p->height, ceil_divide(row_tiles, row_tasks) * p->height));
-  const int64_t tasks = batch * ceil_divide(shape.rows, p->rows_per_task);
-  const int64_t most_blocks = ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks)));
-  p->blocks_per_task = static_cast<int>(std::min(task_blocks, most_blocks));
+  p->blocks_per_task = static_cast<int>(std::min(task_blocks, most_task_blocks(key, shape, *p)));
 }
 
 /// f16 is one instruction where the CPU has it.
@@ -116,7 +124,7 @@ bool conversion_is_long(const KernelKey &key) {
 /// Rows of the result that read as much as L1 holds of a copy of a tile's channels.
 int64_t rows_of_copy(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, int64_t vectors) {
   const Conv2dProblem &p = *key.problem;
-  const int64_t elements = is_forward(key) ? p.in_width : p.out_width * p.group().out_channels;
+  const int64_t elements = source_columns(key) * (is_forward(key) ? 1 : p.group().out_channels);
   const int64_t row_bytes = elements * vectors * machine.lanes * machine.lane_bytes;
   return machine.l1_bytes / row_bytes * shape.stride - p.filter_height + 1;
 }
@@ -128,14 +136,15 @@ constexpr int64_t kLeastCopiedRows = 14;
 constexpr int64_t kMostCopiedColumns = 128;
 
 /// A tile whose sums stay in registers, and tasks of all of a block's rows, or as many as stay in L1. A strided forward
-/// reads most elements once. bf16 is 1.3 to 2 times as fast for it at stride 1, from 14x14 to 112x112 pixels, and 1.0
-/// to 1.2 times in backward_input at stride 2; 7x7 pixels were 0.8 to 1.05 times as fast, but for f16 that is converted
-/// by arithmetic on integers a copy is 2.5 times as fast (one core of an EPYC, Zen 3).
+/// reads most elements once. In turns with kernels without a copy, bf16 is 1.1 to 2.1 times as fast at stride 1, from
+/// 14x14 to 112x112 pixels, 1.0 to 1.2 times in backward_input at stride 2, and 0.7 to 1.05 times at 7x7; f16 that is
+/// converted by arithmetic on integers 2.1 (14x14) and 2.6 times (28x28), at 7x7 it was not measured (one core of an
+/// EPYC, Zen 3).
 void choose_copy(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, DepthwiseCpuParameters *p) {
   const Conv2dProblem &problem = *key.problem;
   const bool strided_forward = is_forward(key) && (problem.stride_width > 1 || problem.stride_height > 1);
   if (strided_forward || (key.element.is_bfloat() && shape.rows < kLeastCopiedRows)) return;
-  if ((is_forward(key) ? problem.in_width : problem.out_width) > kMostCopiedColumns) return;
+  if (source_columns(key) > kMostCopiedColumns) return;
   p->copies_image = true;
   p->channel_loop = ChannelLoop::kTask;
   p->height = static_cast<int>(std::min(shape.rows, shape.stride));
@@ -145,9 +154,7 @@ void choose_copy(const CpuMachine &machine, const KernelKey &key, const ResultSh
   const int64_t rows = std::max(kLeastCopiedRows, rows_of_copy(machine, key, shape, p->vectors));
   p->rows_per_task =
       static_cast<int>(choose_task_rows(shape, p->height, least_repeated_part(shape.rows, p->height, rows)));
-  const int64_t blocks = ceil_divide(channels(key, *p), p->vectors * p->lanes);
-  const int64_t tasks = problem.batch * ceil_divide(shape.rows, p->rows_per_task);
-  p->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
+  p->blocks_per_task = static_cast<int>(most_task_blocks(key, shape, *p));
 }
 
 DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
@@ -179,8 +186,7 @@ ScheduleNumbers numbers_of(const DepthwiseCpuParameters &p) {
           {"height", p.height},
           {"channel_loop", static_cast<int>(p.channel_loop)},
           {"rows_per_task", p.rows_per_task},
-          {"blocks_per_task", p.blocks_per_task},
-          {"copies_image", p.copies_image ? 1 : 0}};
+          {"blocks_per_task", p.blocks_per_task}};
 }
 
 /// Extents of a tile along an axis: the whole, and those of which least is computed twice.
@@ -200,8 +206,6 @@ std::vector<ScheduleNumbers> depthwise_cpu_space(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const ResultShape shape = result_shape(key);
   std::vector<ScheduleNumbers> space;
-  const std::vector<int64_t> channel_loops =
-      heuristic.copies_image ? std::vector<int64_t>{2} : std::vector<int64_t>{0, 1, 2};
   for (int64_t vectors = 1; vectors <= 2 && vectors * heuristic.lanes <= channels(key, heuristic); ++vectors) {
     const int64_t blocks = ceil_divide(channels(key, heuristic), vectors * heuristic.lanes);
     for (const int64_t width : tile_extents(shape.columns, shape.stride)) {
@@ -211,10 +215,9 @@ std::vector<ScheduleNumbers> depthwise_cpu_space(const KernelKey &key) {
         const std::vector<ScheduleNumbers> tasks = combinations({{"vectors", {vectors}},
                                                                  {"width", {width}},
                                                                  {"height", {height}},
-                                                                 {"channel_loop", channel_loops},
+                                                                 {"channel_loop", {0, 1, 2}},
                                                                  {"rows_per_task", halved_splits(shape.rows, height)},
-                                                                 {"blocks_per_task", halved_splits(blocks, 1)},
-                                                                 {"copies_image", {heuristic.copies_image ? 1 : 0}}});
+                                                                 {"blocks_per_task", halved_splits(blocks, 1)}});
         space.insert(space.end(), tasks.begin(), tasks.end());
       }
     }
@@ -247,14 +250,8 @@ DepthwiseCpuParameters depthwise_cpu_parameters(const KernelKey &key) {
   row->read("channel_loop", 0, 2, &channel_loop);
   row->read("rows_per_task", 1, most_rows, &p.rows_per_task);
   row->read("blocks_per_task", 1, kAll, &p.blocks_per_task);
-  int copies_image = p.copies_image ? 1 : 0;
-  row->read("copies_image", 0, p.copies_image ? 1 : 0, &copies_image);
   row->check_all_read();
   p.channel_loop = static_cast<ChannelLoop>(channel_loop);
-  p.copies_image = copies_image == 1;
-  if (p.copies_image && p.channel_loop != ChannelLoop::kTask) {
-    row->fail("channel_loop is " + std::to_string(channel_loop) + ", expected 2, as copies_image is 1");
-  }
   if (p.vectors * p.width * p.height > 128) {
     row->fail("vectors * width * height is " + std::to_string(p.vectors * p.width * p.height) +
               ", expected at most 128");

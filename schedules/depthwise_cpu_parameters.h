@@ -17,7 +17,8 @@ struct DepthwiseCpuParameters {
   ChannelLoop channel_loop = ChannelLoop::kTile;
   int rows_per_task = 1;    ///< of the result
   int blocks_per_task = 1;  ///< blocks of `vectors` that one task computes
-  /// Of a block's channels, what a task reads; the loop over blocks of channels then goes around the task's.
+  /// Of a block's channels, what a task reads; `channel_loop` is then kTask. No number of a tuned row: those are of
+  /// f32, which is read in place.
   bool copies_image = false;
 };
 
