@@ -23,8 +23,7 @@ class ReorderFilterWinograd : public Halide::Generator<Derived> {
   void schedule() {
     packed.dim(2).set_bounds(0, transformed_.size);
     packed.dim(3).set_bounds(0, transformed_.size);
-    schedules::schedule_reorder_filter_winograd(this->get_target(), packed, static_cast<Derived *>(this)->contiguous(),
-                                                transformed_);
+    schedules::schedule_reorder_filter_winograd(this->get_target(), packed, transformed_);
   }
 
  protected:
@@ -46,7 +45,6 @@ class ReorderFilterForwardWinograd : public ReorderFilterWinograd<ReorderFilterF
         extended(this->block * lanes + this->channel, this->q, this->s, this->r, this->g);
     return taps;
   }
-  Halide::Var contiguous() const { return this->channel; }
 };
 
 /// Blocks of input channels of the filter turned by 180 degrees: (c % block, k, j, i, c / block, g).
@@ -55,15 +53,13 @@ class ReorderFilterBackwardInputWinograd
     : public ReorderFilterWinograd<ReorderFilterBackwardInputWinograd<tile>, tile> {
  public:
   Halide::Func taps(const Halide::Expr &lanes) const {
-    // Vectors of output channels overhang, too.
-    const Halide::Region inside = {{0, this->filter.dim(0).extent()}, {0, this->filter.dim(1).extent()}};
+    const Halide::Region inside = {{Halide::Expr(), Halide::Expr()}, {0, this->filter.dim(1).extent()}};
     const Halide::Func extended = Halide::BoundaryConditions::constant_exterior(this->filter, 0.0f, inside);
     Halide::Func taps("taps");
     taps(this->channel, this->s, this->r, this->q, this->block, this->g) =
         extended(this->q, this->block * lanes + this->channel, 2 - this->s, 2 - this->r, this->g);
     return taps;
   }
-  Halide::Var contiguous() const { return this->q; }
 };
 
 using ReorderFilterForwardWinograd2 = ReorderFilterForwardWinograd<2>;

@@ -132,24 +132,30 @@ struct PixelLoops {
 
 /// Adds the register tiles of a block of rows to `accumulator`, whose part that a task holds stays in L2, as the
 /// block's rows of d_dst stay in L1. Returns the tiles.
-Func schedule_accumulation(const BackwardFilterCpuParameters &p, int lanes, int together, Func accumulator,
+Func schedule_accumulation(const BackwardFilterCpuParameters &p, const KernelKey &key, Func accumulator,
                            const PixelLoops &pixels, Func src, Func d_dst) {
   const Loops loops;
   const Var k = accumulator.args()[0], c = accumulator.args()[1], s = accumulator.args()[2], r = accumulator.args()[3];
-  const int block = p.vectors * lanes;
+  const int lanes = key.lanes(), block = p.vectors * lanes;
   const RVar row_block(kRowBlock), row(kRow);
   const Var partial_row_block("partial_row_block"), partial_image("partial_image");
   accumulator.update().split(pixels.row, row_block, row, p.rows, TailStrategy::GuardWithIf);
   Func tile = accumulator.update().rfactor({{row_block, partial_row_block}, {pixels.image, partial_image}});
 
-  accumulator.bound_extent(k, block * p.blocks_per_task).bound_extent(c, p.channels_per_task).vectorize(k, lanes);
+  // Of any shape, a task's part may be as small as one register tile: 6x6 channels of a group are not summed as 128.
+  TailStrategy tail = TailStrategy::RoundUp;
+  if (key.problem) {
+    accumulator.bound_extent(k, block * p.blocks_per_task).bound_extent(c, p.channels_per_task);
+    tail = TailStrategy::Auto;
+  }
+  accumulator.vectorize(k, lanes);
   std::vector<Halide::VarOrRVar> order = {loops.lane, loops.vector,  loops.c,   loops.s,     loops.s_tile, loops.c_tile,
                                           r,          loops.k_block, row_block, pixels.image};
   for (size_t i = 4; i < accumulator.args().size(); ++i) order.push_back(accumulator.args()[i]);
   accumulator.update()
-      .split(k, loops.k_block, k, block)
+      .split(k, loops.k_block, k, block, tail)
       .split(k, loops.vector, loops.lane, lanes)
-      .split(c, loops.c_tile, loops.c, p.channels)
+      .split(c, loops.c_tile, loops.c, p.channels, tail)
       .split(s, loops.s_tile, loops.s, p.columns, TailStrategy::GuardWithIf)
       .reorder(order)
       .vectorize(loops.lane)
@@ -157,7 +163,7 @@ Func schedule_accumulation(const BackwardFilterCpuParameters &p, int lanes, int 
       .unroll(loops.c)
       .unroll(loops.s);
   tile.compute_at(accumulator, loops.s_tile);
-  schedule_register_tile(p, lanes, together, tile);
+  schedule_register_tile(p, lanes, key.channels_per_product(), tile);
   if (p.copies_d_dst) d_dst.compute_at(accumulator, loops.k_block);
   if (p.copies_src) src.compute_at(accumulator, row_block);
   return tile;
@@ -206,21 +212,22 @@ std::vector<Prefetch> next_rows(const KernelKey &key, const BackwardFilterCpuPar
 }
 
 /// Threads share the filter: each task sums over all pixels. Returns the register tiles.
-Func schedule_sum_in_memory(const BackwardFilterCpuParameters &p, int lanes, int together, Func result, Func src,
+Func schedule_sum_in_memory(const BackwardFilterCpuParameters &p, const KernelKey &key, Func result, Func src,
                             const generators::FilterGradient &gradient) {
   Func sum = gradient.sum;
-  result.vectorize(result.args()[0], lanes, TailStrategy::GuardWithIf);
+  result.vectorize(result.args()[0], key.lanes(), TailStrategy::GuardWithIf);
   sum.compute_at(result, Loops().task);
-  return schedule_accumulation(p, lanes, together, sum, {gradient.pixels.y, gradient.pixels.z}, src,
-                               gradient.d_dst_padded);
+  return schedule_accumulation(p, key, sum, {gradient.pixels.y, gradient.pixels.z}, src, gradient.d_dst_padded);
 }
 
 /// Threads share the pixels: each task sums its images or rows, fixed in number, into a filter of its own, and these
 /// are added in order. A task reads its pixels whole, as they lie in memory: 1x1 256->128 @56 reaches 82 % of the
 /// AVX-512 peak, against 65 % where two tasks read half of each pixel's channels (one core of a Xeon, Sapphire Rapids).
 /// Returns the register tiles.
-Func schedule_partial_filters(const BackwardFilterCpuParameters &p, const Conv2dProblem &problem, int lanes,
-                              int together, Func result, Func src, const generators::FilterGradient &gradient) {
+Func schedule_partial_filters(const BackwardFilterCpuParameters &p, const KernelKey &key, Func result, Func src,
+                              const generators::FilterGradient &gradient) {
+  const Conv2dProblem &problem = *key.problem;
+  const int lanes = key.lanes();
   const RVar pixel_task("pixel_task"), pixel("pixel");
   const Var part(kPart);
   Func sum = gradient.sum;
@@ -234,7 +241,7 @@ Func schedule_partial_filters(const BackwardFilterCpuParameters &p, const Conv2d
   Func partial = sum.update().rfactor(pixel_task, part);
   partial.compute_root().parallel(part);
   partial.update().parallel(part);
-  Func tile = schedule_accumulation(p, lanes, together, partial, pixels, src, gradient.d_dst_padded);
+  Func tile = schedule_accumulation(p, key, partial, pixels, src, gradient.d_dst_padded);
 
   const Var k = result.args()[0], c = result.args()[1];
   result.vectorize(k, lanes, TailStrategy::GuardWithIf);
@@ -252,13 +259,13 @@ std::vector<Prefetch> schedule_backward_filter_cpu(const KernelKey &key, Func re
   const Func src = taps_share_pixels(key) ? gradient.src_padded : gradient.patches;
   Func tile = gradient.sum;
   if (p.pixel_tasks > 1) {
-    tile = schedule_partial_filters(p, *key.problem, lanes, together, result, src, gradient);
+    tile = schedule_partial_filters(p, key, result, src, gradient);
   } else {
     split_into_tasks(p, lanes, result);
     if (p.rows == 0) {
       schedule_sum_in_registers(p, lanes, together, result, src, gradient);
     } else {
-      tile = schedule_sum_in_memory(p, lanes, together, result, src, gradient);
+      tile = schedule_sum_in_memory(p, key, result, src, gradient);
     }
   }
   if (p.copies_src) schedule_copy(key, src, p.channels_per_task);

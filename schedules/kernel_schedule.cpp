@@ -81,9 +81,9 @@ std::vector<Prefetch> schedule_winograd(const KernelKey &key, Halide::Func resul
   return schedule_winograd_cpu(key, result, convolution);
 }
 
-void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous,
+void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed,
                                       const generators::TransformedTiles &tiles) {
-  schedule_reorder_filter_winograd_cpu(target, packed, contiguous, tiles);
+  schedule_reorder_filter_winograd_cpu(target, packed, tiles);
 }
 
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,

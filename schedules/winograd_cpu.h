@@ -12,7 +12,7 @@ std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Halide::Func r
                                             const generators::WinogradConvolution &convolution);
 
 void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Halide::Func packed,
-                                          const Halide::Var &contiguous, const generators::TransformedTiles &tiles);
+                                          const generators::TransformedTiles &tiles);
 
 }  // namespace halconv::schedules
 
