@@ -66,6 +66,12 @@ bool stages_planes(const KernelName &kernel) {
   return kernel.data_format == HALCONV_NCHW && !kernel.problem && kernel.algorithm != kAutodiff && is_on_cpu(kernel);
 }
 
+/// To other kernels a group is an iteration of a loop, with a whole register tile for its channel: few of them say what
+/// many would, which were half of what an interpreted GPU computed.
+bool is_only_for_depthwise_kernels(const Conv2dProblem &problem) {
+  return problem.is_depthwise() && problem.groups > 9;
+}
+
 /// The most floating-point operations that a test's problem may have: the environment variable HALCONV_MAX_FLOPS, for
 /// processors that are emulated.
 double max_flops() {
@@ -83,6 +89,8 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
     problems_ = kernel_.problem ? std::vector{*kernel_.problem} : read_problems("generic_cases.txt");
     if (kernel_.algorithm == kDepthwise) {
       std::erase_if(problems_, [](const Conv2dProblem &problem) { return !problem.is_depthwise(); });
+    } else if (!kernel_.problem) {
+      std::erase_if(problems_, is_only_for_depthwise_kernels);
     }
     ASSERT_FALSE(problems_.empty());
     std::erase_if(problems_, [](const Conv2dProblem &problem) { return problem.flops() > max_flops(); });
@@ -135,11 +143,15 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(KernelTest, IsExactOnIntegersBetweenProtectedPages) {
   for (const Conv2dProblem &problem : problems_) {
+    std::vector<GuardedTensor> results;
     for (Guard guard : {Guard::kAfter, Guard::kBefore, Guard::kMisaligned}) {
       if (guard != Guard::kAfter && !is_cpu()) break;  // a GPU's kernel sees a copy
       const Convolution convolution = this->convolution(problem, Fill::kExactIntegers, guard);
       SCOPED_TRACE(convolution.repro(GetParam()));
-      EXPECT_TRUE(is_right(convolution, run(convolution)));
+      results.push_back(run(convolution));
+      // The reference takes longer than the kernel, above all where it is emulated.
+      EXPECT_TRUE(guard == Guard::kAfter ? is_right(convolution, results.front())
+                                         : same_bits(results.front(), results.back()));
     }
   }
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import operator
 import pathlib
 import re
@@ -24,7 +23,6 @@ class Kernel:
     name: str
     registers: int  # per thread
     spilled_bytes: int  # stores and loads
-    code: list[Instruction]
 
 
 @dataclass(frozen=True)
@@ -93,22 +91,34 @@ def read_ptx(path: pathlib.Path) -> str:
     return path.read_bytes().rstrip(b"\0").decode()
 
 
-@functools.cache
-def assemble(ptxas: str, nvdisasm: str, ptx: pathlib.Path, architecture: str) -> list[Kernel]:
-    """The kernels of a PTX module for e.g. "sm_80"."""
+def _compile(ptxas: str, ptx: pathlib.Path, architecture: str, cubin: pathlib.Path) -> str:
+    """Compiles a PTX module for e.g. "sm_80"; what ptxas reports."""
+    source = cubin.with_suffix(".ptx")
+    source.write_text(read_ptx(ptx))
+    done = subprocess.run([ptxas, "-v", f"-arch={architecture}", "-O3", str(source), "-o", str(cubin)],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def assemble(ptxas: str, ptx: pathlib.Path, architecture: str) -> list[Kernel]:
+    """The kernels of a PTX module."""
     with tempfile.TemporaryDirectory() as folder:
-        source, cubin = pathlib.Path(folder, "kernels.ptx"), pathlib.Path(folder, "kernels.cubin")
-        source.write_text(read_ptx(ptx))
-        done = subprocess.run([ptxas, "-v", f"-arch={architecture}", "-O3", str(source), "-o", str(cubin)],
-                              capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        code = _code(nvdisasm, cubin)
+        reports = _compile(ptxas, ptx, architecture, pathlib.Path(folder, "kernels.cubin"))
     kernels = []
-    for match in re.finditer(r"Compiling entry function '(\S+?)'.*?\n(.*?)(?=ptxas info\s+: Compiling|\Z)", done.stderr,
+    for match in re.finditer(r"Compiling entry function '(\S+?)'.*?\n(.*?)(?=ptxas info\s+: Compiling|\Z)", reports,
                              re.DOTALL):
         name, report = match[1], match[2]
         kernels.append(Kernel(name, _integer(r"Used (\d+) registers", report),
                               _integer(r"(\d+) bytes spill stores", report) +
-                              _integer(r"(\d+) bytes spill loads", report), code[name]))
-    assert kernels, done.stderr
+                              _integer(r"(\d+) bytes spill loads", report)))
+    assert kernels, reports
     return kernels
+
+
+def disassemble(ptxas: str, nvdisasm: str, ptx: pathlib.Path, architecture: str) -> dict[str, list[Instruction]]:
+    """The instructions of a PTX module's kernels. nvdisasm takes four times as long as ptxas."""
+    with tempfile.TemporaryDirectory() as folder:
+        cubin = pathlib.Path(folder, "kernels.cubin")
+        _compile(ptxas, ptx, architecture, cubin)
+        return _code(nvdisasm, cubin)

@@ -23,8 +23,8 @@ def test_sums_without_atomics(cuda_kernel):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_fits_without_spills(cuda_kernel, architecture, ptxas, nvdisasm):
-    for kernel in sass.assemble(ptxas, nvdisasm, cuda_kernel.path, architecture):
+def test_fits_without_spills(cuda_kernel, architecture, ptxas):
+    for kernel in sass.assemble(ptxas, cuda_kernel.path, architecture):
         print(f"{kernel.name}: {kernel.registers} registers")
         assert kernel.spilled_bytes == 0, kernel.name
         assert 0 < kernel.registers <= MOST_REGISTERS, kernel.name
@@ -41,8 +41,8 @@ def test_launches_within_limits(cuda_kernel):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_hot_loop_is_dense(whole_tile_cuda_kernel, architecture, ptxas, nvdisasm):
-    bodies = [loops.hot_loop(kernel.code, sass.is_multiply_add)
-              for kernel in sass.assemble(ptxas, nvdisasm, whole_tile_cuda_kernel.path, architecture)]
+    bodies = [loops.hot_loop(code, sass.is_multiply_add)
+              for code in sass.disassemble(ptxas, nvdisasm, whole_tile_cuda_kernel.path, architecture).values()]
     hottest = max(bodies, key=lambda body: sum(map(sass.is_multiply_add, body)))
     share = sum(map(sass.is_multiply_add, hottest)) / len(hottest)
     print(f"{share:.0%} FFMA of {len(hottest)} instructions")
