@@ -52,22 +52,31 @@ help:
 
 demo:
 	$(BOOTSTRAP) demo
-	$(CMAKE) --preset demo
+	$(call build_host_tools,halconv_generate)
+	$(CMAKE) --preset demo $(host_tools)
 	$(CMAKE) --build --preset demo -j $(JOBS)
 	PYTHONPATH=build/demo/python $(BIN)/python examples/demo.py --output build/demo
 
 test:
 	$(BOOTSTRAP) test
+	$(build_host_tools)
 	$(call tested,release)
 	$(call tested,asan)
 	$(call tested,tsan,$(without_aslr))
 
 # Configures, builds and tests a preset; the second argument runs the programs.
 define tested
-$(CMAKE) --preset $(1)
+$(CMAKE) --preset $(1) $(host_tools)
 $(2) $(CMAKE) --build --preset $(1) -j $(JOBS)
 $(2) $(BIN)/ctest --preset $(1) -j $(JOBS)
 endef
+
+# The compiler of kernels is the same program in all builds, and takes minutes to compile. The argument: one of the tools alone.
+define build_host_tools
+$(CMAKE) --preset host_tools
+$(CMAKE) --build --preset host_tools -j $(JOBS) $(addprefix --target ,$(1))
+endef
+host_tools := -DHALCONV_HOST_TOOLS=$(CURDIR)/build/host_tools
 
 # g++ 12's thread sanitizer cannot map its memory where the kernel randomises addresses by more than 28 bits.
 without_aslr := $(shell setarch -R true 2> /dev/null && echo setarch -R)
@@ -75,10 +84,11 @@ without_aslr := $(shell setarch -R true 2> /dev/null && echo setarch -R)
 bench:
 	$(if $(suite_file),,$(error SUITE is "$(SUITE)", expected a file or one of $(basename $(notdir $(wildcard bench/suites/*.txt)))))
 	$(BOOTSTRAP) bench
-	$(CMAKE) --preset bench -B $(bench_dir) '-DHALCONV_SUITE=$(abspath $(suite_file))' '-DHALCONV_TARGETS=$(call listed,$(bench_targets))' \
+	$(build_host_tools)
+	$(CMAKE) --preset bench -B $(bench_dir) $(host_tools) '-DHALCONV_SUITE=$(abspath $(suite_file))' '-DHALCONV_TARGETS=$(call listed,$(bench_targets))' \
 	  '-DHALCONV_OPS=$(call listed,$(OPS))' '-DHALCONV_DTYPES=$(call listed,$(bench_dtypes))' '-DHALCONV_BATCH=$(BATCH)' \
 	  '-DHALCONV_TUNED_TABLES=$(abspath $(TABLES))'
-	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench halconv_schedule_space
+	$(CMAKE) --build $(bench_dir) -j $(JOBS) --target halconv_bench
 	PYTHONPATH=bench $(BIN)/python -m halconv_bench --build $(bench_dir) --suite $(suite_file) --ops '$(OPS)' --targets '$(TARGETS)' \
 	  --dtypes '$(DTYPES)' --threads '$(THREADS)' $(if $(BATCH),--batch $(BATCH)) --layers '$(LAYERS)' --accuracy $(ACCURACY) $(if $(PEERS),--peers '$(PEERS)') \
 	  --precision $(PRECISION) --seconds $(SECONDS) --tables $(TABLES) --out $(OUT)
@@ -86,8 +96,9 @@ bench:
 tune:
 	$(if $(suite_file),,$(error SUITE is "$(SUITE)", expected a file or one of $(basename $(notdir $(wildcard bench/suites/*.txt)))))
 	$(BOOTSTRAP) bench
-	$(CMAKE) --preset bench -B build/tune '-DHALCONV_TARGETS=$(TARGET)'
-	$(CMAKE) --build build/tune -j $(JOBS) --target halconv_generate halconv_schedule_space halconv_measure_kernel
+	$(build_host_tools)
+	$(CMAKE) --preset bench -B build/tune $(host_tools) '-DHALCONV_TARGETS=$(TARGET)'
+	$(CMAKE) --build build/tune -j $(JOBS) --target halconv_measure_kernel
 	PYTHONPATH=bench $(BIN)/python -m halconv_tune --build build/tune --work build/tune/$(TARGET) --suite $(suite_file) --ops '$(OPS)' \
 	  --target $(TARGET) --threads $(firstword $(THREADS)) $(if $(BATCH),--batch $(BATCH)) --budget $(BUDGET) $(if $(TABLE),--table $(TABLE))
 
@@ -97,7 +108,8 @@ peers:
 tensorflow:
 	$(BOOTSTRAP) demo
 	$(BOOTSTRAP) tensorflow
-	$(CMAKE) --preset demo
+	$(call build_host_tools,halconv_generate)
+	$(CMAKE) --preset demo $(host_tools)
 	$(CMAKE) --build --preset demo -j $(JOBS) --target halconv_python
 	PYTHONPATH=build/demo/python $(BIN)/python -m pytest -p no:cacheprovider python/tests/test_tensorflow.py
 

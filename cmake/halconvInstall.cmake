@@ -19,8 +19,7 @@ if(TARGET halconv_cli)
   install(TARGETS halconv_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
-install(TARGETS halconv_generate EXPORT halconvTargets RUNTIME DESTINATION ${private_dir})
-install(PROGRAMS ${HALCONV_KERNEL_LIST} DESTINATION ${private_dir})
+install(PROGRAMS $<TARGET_FILE:halconv::generate> ${HALCONV_KERNEL_LIST} DESTINATION ${private_dir})
 install(FILES $<TARGET_FILE:Halide::Halide> DESTINATION ${private_dir})
 install(DIRECTORY schedules/tuned/ DESTINATION ${tables_dir} FILES_MATCHING PATTERN *.txt)
 

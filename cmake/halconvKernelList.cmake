@@ -1,4 +1,10 @@
 # Compiles the planning tool now, while configuring: halconv_add_kernels asks it which kernels there are.
+if(HALCONV_HOST_TOOLS)
+  halconv_borrow_host_tool(halconv_kernel_list)
+  set(HALCONV_KERNEL_LIST ${PROJECT_BINARY_DIR}/halconv_kernel_list CACHE INTERNAL "The planning tool")
+  return()
+endif()
+
 set(source ${PROJECT_SOURCE_DIR}/tools/kernel_list.cpp)
 set(headers ${PROJECT_SOURCE_DIR}/runtime/include)
 set(inputs ${source} ${headers}/halconv/conv2d_problem.h ${headers}/halconv/data_format.h ${headers}/halconv/dtype.h ${headers}/halconv/halconv.h
