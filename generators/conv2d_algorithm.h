@@ -245,7 +245,25 @@ struct FilterGradient {
   Halide::Func sum;      ///< zero by its pure definition, accumulated by update 0
   Halide::RDom pixels;
   Halide::Func src = {}, d_dst = {};  ///< the images without the zeros, where a schedule may copy those
+  Halide::Func d_dst_blocks = {};     ///< what a schedule copies for `d_dst_padded`, where that is read in blocks
 };
+
+/// `image` (k, x, y, n, g) in blocks of channels: (k % block, x, y, n, k / block, g).
+inline Halide::Func channel_blocks(Halide::Func image, int block) {
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
+  const Halide::Var channel("channel"), b("block");
+  Halide::Func blocks(image.name() + "_blocks");
+  blocks(channel, x, y, n, b, g) = image(b * block + channel, x, y, n, g);
+  return blocks;
+}
+
+/// The blocks read as if they were none.
+inline Halide::Func without_blocks(Halide::Func blocks, int block) {
+  const auto [c, k, x, y, n, s, r, g] = Dimensions();
+  Halide::Func image(blocks.name() + "_read");
+  image(k, x, y, n, g) = blocks(k % block, x, y, n, k / block, g);
+  return image;
+}
 
 /// sum(k, c, s, r, g) = sum over x, y, n of d_dst(k, x, y, n, g) * src(c, u, v, n, g), where
 ///   u = stride_width x + dilation_width s - pad_left

@@ -25,9 +25,15 @@ class Conv2dBackwardFilter : public KernelGenerator<Conv2dBackwardFilter> {
                                                   d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
     const Halide::RDom pixels(0, whole_products(d_dst.dim(1).extent()), 0, d_dst.dim(2).extent(), 0,
                               d_dst.dim(3).extent(), "pixels");
-    gradient_ = channels_per_product() > 1
-                    ? backward_filter_by_pairs(src_padded, d_dst_padded, d_dst.dim(1).extent(), pixels, geometry())
-                    : backward_filter(src_padded, d_dst_padded, pixels, geometry());
+    if (const int block = schedules::backward_filter_block(key("conv2d_backward_filter"))) {
+      const Halide::Func blocks = channel_blocks(d_dst_padded, block);
+      gradient_ = backward_filter(src_padded, without_blocks(blocks, block), pixels, geometry());
+      gradient_.d_dst_blocks = blocks;
+    } else if (channels_per_product() > 1) {
+      gradient_ = backward_filter_by_pairs(src_padded, d_dst_padded, d_dst.dim(1).extent(), pixels, geometry());
+    } else {
+      gradient_ = backward_filter(src_padded, d_dst_padded, pixels, geometry());
+    }
     d_filter(k, c, s, r, g) = stored(gradient_.sum(k, c, s, r, g));
   }
 

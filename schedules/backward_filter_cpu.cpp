@@ -99,6 +99,20 @@ void schedule_copy(const KernelKey &key, Func copy, int channels) {
   }
 }
 
+/// A copy whose blocks lie one after the other, each a dense sequence of pixels that the L1 prefetcher can follow. It
+/// reads all of a pixel's channels together.
+void schedule_copy_in_blocks(const KernelKey &key, Func copy, int channels) {
+  const std::vector<Var> d = copy.args();  // channel, x, y, n, block, g
+  schedule_copy(key, copy, channels);
+  copy.bound_extent(d[0], channels);
+  if (!key.is_planar()) copy.reorder(d[0], d[4], d[1], d[2], d[3], d[5]);
+}
+
+/// The stage that is d_dst's copy, where it is copied.
+Func copied_d_dst(const generators::FilterGradient &gradient) {
+  return gradient.d_dst_blocks.defined() ? gradient.d_dst_blocks : gradient.d_dst_padded;
+}
+
 /// A register tile sums over all pixels and is stored once. Best while a block of d_dst stays in L1 or, where the tile
 /// has several filter columns, L2: 3x3 512->512 @7 reaches 80 % of the AVX-512 peak, against 53 % with a sum in memory
 /// (one core of a Xeon, Sapphire Rapids).
@@ -118,7 +132,7 @@ void schedule_sum_in_registers(const BackwardFilterCpuParameters &p, int lanes, 
       .unroll(loops.vector)
       .unroll(loops.c)
       .unroll(loops.s);
-  Func sum = gradient.sum, d_dst = gradient.d_dst_padded;
+  Func sum = gradient.sum, d_dst = copied_d_dst(gradient);
   sum.compute_at(result, loops.s_tile);
   schedule_register_tile(p, lanes, together, sum);
   if (p.copies_d_dst) d_dst.compute_at(result, loops.k_group);
@@ -252,6 +266,12 @@ Func schedule_partial_filters(const BackwardFilterCpuParameters &p, const Kernel
 
 }  // namespace
 
+int backward_filter_cpu_block(const KernelKey &key) {
+  if (!key.problem || key.channels_per_product() > 1) return 0;
+  const BackwardFilterCpuParameters p = backward_filter_cpu_parameters(key);
+  return p.copies_d_dst && p.rows == 0 && p.blocks_at_once > 1 ? p.vectors * key.lanes() : 0;
+}
+
 std::vector<Prefetch> schedule_backward_filter_cpu(const KernelKey &key, Func result,
                                                    const generators::FilterGradient &gradient) {
   const BackwardFilterCpuParameters p = backward_filter_cpu_parameters(key);
@@ -269,7 +289,11 @@ std::vector<Prefetch> schedule_backward_filter_cpu(const KernelKey &key, Func re
     }
   }
   if (p.copies_src) schedule_copy(key, src, p.channels_per_task);
-  if (p.copies_d_dst) schedule_copy(key, gradient.d_dst_padded, p.vectors * lanes * p.blocks_at_once);
+  if (gradient.d_dst_blocks.defined()) {
+    schedule_copy_in_blocks(key, gradient.d_dst_blocks, p.vectors * lanes);
+  } else if (p.copies_d_dst) {
+    schedule_copy(key, gradient.d_dst_padded, p.vectors * lanes);
+  }
   if (p.next_rows == 0) return {};
   return next_rows(key, p, tile, gradient.pixels);
 }

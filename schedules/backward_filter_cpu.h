@@ -8,6 +8,9 @@
 
 namespace halconv::schedules {
 
+/// See backward_filter_block.
+int backward_filter_cpu_block(const KernelKey &key);
+
 std::vector<Prefetch> schedule_backward_filter_cpu(const KernelKey &key, Halide::Func result,
                                                    const generators::FilterGradient &gradient);
 

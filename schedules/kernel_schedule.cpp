@@ -38,6 +38,10 @@ std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result,
   return {};
 }
 
+int backward_filter_block(const KernelKey &key) {
+  return key.target.has_gpu_feature() ? 0 : backward_filter_cpu_block(key);
+}
+
 std::vector<Prefetch> schedule_backward_filter(const KernelKey &key, Halide::Func result,
                                                const generators::FilterGradient &gradient) {
   if (!key.target.has_gpu_feature()) return schedule_backward_filter_cpu(key, result, gradient);

@@ -70,6 +70,9 @@ bool shares_image(const KernelKey &key);
 /// to be compiled with the prefetches.
 std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts);
 
+/// Channels in a block of what schedule_backward_filter's kernel copies of d_dst; 0: they lie side by side.
+int backward_filter_block(const KernelKey &key);
+
 /// Schedules backward_filter: a register tile of the filter accumulates over pixels. The kernel, whose arguments `src`
 /// and `d_dst` are the images, is to be compiled with the prefetches.
 std::vector<Prefetch> schedule_backward_filter(const KernelKey &key, Halide::Func result,
