@@ -156,7 +156,7 @@ Func schedule_accumulation(const BackwardFilterCpuParameters &p, const KernelKey
   accumulator.update().split(pixels.row, row_block, row, p.rows, TailStrategy::GuardWithIf);
   Func tile = accumulator.update().rfactor({{row_block, partial_row_block}, {pixels.image, partial_image}});
 
-  // Of any shape, a task's part may be as small as one register tile: 6x6 channels of a group are not summed as 128.
+  // Of any shape, a task's part may be as small as one register tile: a group's 6 channels are not summed as 66.
   TailStrategy tail = TailStrategy::RoundUp;
   if (key.problem) {
     accumulator.bound_extent(k, block * p.blocks_per_task).bound_extent(c, p.channels_per_task);

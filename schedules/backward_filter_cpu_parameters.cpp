@@ -251,7 +251,7 @@ BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
 /// memory, which saves misses of the TLB and lets the prefetcher fetch the filter's lines.
 ///
 /// Where the filter takes more than a quarter of L2 itself, as many, up to 16, as take as much. Of AVX2's peak, 16
-/// reach, and 2 to 4: 1x1 256->1024 @14 73 % and 53 %, 512->2048 @7 73 % and 69 %, 2048->512 @7 75 % and 69 %, 3x3
+/// reach, and 2 to 4: 1x1 256->1024 @14 75 % and 57 %, 512->2048 @7 73 % and 69 %, 2048->512 @7 75 % and 69 %, 3x3
 /// 512->512 @7 58 % and 53 % (one core of a virtual EPYC, Zen 3). Elsewhere up to 4 that stay in L1 with what the tile
 /// reads of src: 1 or 2 blocks, or 4 where they are half as large, make 7x7 images 1.1 times as fast (AVX-512), 4 large
 /// ones 0.87 times (one core of a Xeon, Sapphire Rapids).

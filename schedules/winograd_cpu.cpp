@@ -143,8 +143,8 @@ void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Func pac
   const std::vector<Var> d = packed.args();  // lane, q, j, i, block, g
   const Loops loops;
   // Vectors along the block, for backward_input too, whose filter is contiguous along q: 9 taps are gathered where 16
-  // or 36 elements would be scattered, 1.5 times as fast at 64 channels, as fast at 512 (one core of a virtual EPYC,
-  // Zen 3).
+  // or 36 elements would be scattered, 1.4 to 1.9 times as fast at 64 channels, 0.9 to 1.1 times at 512 (AVX2, one core
+  // of a virtual EPYC, Zen 3). LLVM takes 4 s for it, not 32 (36 elements, AVX-512).
   packed.split(d[0], loops.vector, loops.lane, lanes, TailStrategy::GuardWithIf)
       .reorder({loops.lane, d[2], d[3], loops.vector, d[1], d[4], d[5]})
       .vectorize(loops.lane)

@@ -66,8 +66,8 @@ bool stages_planes(const KernelName &kernel) {
   return kernel.data_format == HALCONV_NCHW && !kernel.problem && kernel.algorithm != kAutodiff && is_on_cpu(kernel);
 }
 
-/// To other kernels a group is an iteration of a loop, with a whole register tile for its channel: few of them say what
-/// many would, which were half of what an interpreted GPU computed.
+/// To other kernels a group is an iteration of a loop, with a whole register tile for its channel: up to 9 of them say
+/// what more would. All problems of one channel a group took half of an interpreted GPU's time.
 bool is_only_for_depthwise_kernels(const Conv2dProblem &problem) {
   return problem.is_depthwise() && problem.groups > 9;
 }

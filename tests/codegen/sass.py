@@ -117,8 +117,8 @@ def assemble(ptxas: str, ptx: pathlib.Path, architecture: str) -> list[Kernel]:
 
 
 def disassemble(ptxas: str, nvdisasm: str, ptx: pathlib.Path, architecture: str) -> dict[str, list[Instruction]]:
-    """The instructions of a PTX module's kernels. nvdisasm takes four times as long as ptxas."""
+    """The instructions of a PTX module's kernels. nvdisasm takes three times as long as ptxas."""
     with tempfile.TemporaryDirectory() as folder:
         cubin = pathlib.Path(folder, "kernels.cubin")
-        _compile(ptxas, ptx, architecture, cubin)
-        return _code(nvdisasm, cubin)
+        reports, code = _compile(ptxas, ptx, architecture, cubin), _code(nvdisasm, cubin)
+    return {name: code[name] for name in re.findall(r"Compiling entry function '(\S+?)'", reports)}
