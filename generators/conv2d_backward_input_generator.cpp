@@ -124,7 +124,13 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
         d_src(c, static_cast<int>(columns.first_row) + stride_width * pixel.x,
               static_cast<int>(rows.first_row) + stride_height * pixel.y, n, g) =
             stored(element(convolution.sum, block_, c, pixel.x, pixel.y, n, g));
-        parts_.push_back({update, Halide::RVar(pixel.x), Halide::RVar(pixel.y), convolution, unblocked_filter_});
+        parts_.push_back({update,
+                          Halide::RVar(pixel.x),
+                          Halide::RVar(pixel.y),
+                          convolution,
+                          unblocked_filter_,
+                          {static_cast<int>(columns.first_tap), static_cast<int>(rows.first_tap),
+                           static_cast<int>(columns.tap_step), static_cast<int>(rows.tap_step)}});
       }
     }
   }

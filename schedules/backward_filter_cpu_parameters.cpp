@@ -4,6 +4,7 @@
 
 #include "ceil_divide.h"
 #include "cpu_machine.h"
+#include "filter_prefetch.h"
 #include "splits.h"
 #include "tuned_table.h"
 
@@ -291,7 +292,8 @@ ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
           {"pixel_tasks", p.pixel_tasks},
           {"copies_src", p.copies_src},
           {"copies_d_dst", p.copies_d_dst},
-          {"next_rows", p.next_rows}};
+          {"next_rows", p.next_rows},
+          {"next_tile", p.next_tile}};
 }
 
 /// Images from beyond L2 are fetched ahead: 1x1 256->64 @56 reaches 64 % of the peak, 50 % without (AVX2, one core of
@@ -305,10 +307,21 @@ int choose_next_rows(const KernelKey &key, const BackwardFilterCpuParameters &p)
   return (src + d_dst) * key.element.bytes() > machine.l2_bytes ? 1 : 0;
 }
 
+/// A filter beyond L2 is stored to faster when its lines have been fetched; 1x1 kernels, whose tiles store to more
+/// lines one after the other, gain nothing that is not noise.
+int choose_next_tile(const KernelKey &key, const BackwardFilterCpuParameters &p) {
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  if (!fetches_tiles(key, p) || !machine.fetches_blocks_ahead || key.problem->filter_width == 1) return 0;
+  const Conv2dProblem &problem = *key.problem;
+  const int64_t filter = problem.filter_height * problem.filter_width * problem.in_channels * problem.out_channels;
+  return is_beyond_l2(machine, filter * key.element.bytes()) ? 1 : 0;
+}
+
 /// The numbers with the copies that the heuristic would make for them, and with other choices.
 void add_copies(const KernelKey &key, BackwardFilterCpuParameters p, std::vector<ScheduleNumbers> *space) {
   choose_copies(key, &p);
   p.next_rows = choose_next_rows(key, p);
+  p.next_tile = choose_next_tile(key, p);
   space->push_back(numbers_of(p));
   if (!may_read_src(key)) return;
   p.copies_src = 1 - p.copies_src;
@@ -373,6 +386,10 @@ bool fetches_rows(const KernelKey &key, const BackwardFilterCpuParameters &p) {
          key.problem->filter_width == 1 && key.problem->stride_height == 1 && key.problem->stride_width == 1;
 }
 
+bool fetches_tiles(const KernelKey &key, const BackwardFilterCpuParameters &p) {
+  return key.problem && key.problem->groups == 1 && p.rows == 0;
+}
+
 BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key) {
   BackwardFilterCpuParameters p = estimate_parameters(key);
   std::optional<TunedRow> row = find_tuned_row(key);
@@ -380,6 +397,7 @@ BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key)
     p.blocks_at_once = choose_blocks_at_once(key, p);
     choose_copies(key, &p);
     p.next_rows = choose_next_rows(key, p);
+    p.next_tile = choose_next_tile(key, p);
     return p;
   }
   row->read("vectors", 1, 32, &p.vectors);
@@ -398,6 +416,8 @@ BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key)
   row->read("copies_d_dst", may_read_d_dst(key, p) ? 0 : 1, 1, &p.copies_d_dst);
   p.next_rows = choose_next_rows(key, p);
   row->read("next_rows", 0, fetches_rows(key, p) ? 1 : 0, &p.next_rows);
+  p.next_tile = choose_next_tile(key, p);
+  row->read("next_tile", 0, fetches_tiles(key, p) ? 1 : 0, &p.next_tile);
   row->check_all_read();
   if (p.channels_per_task % p.channels != 0) {
     row->fail("channels_per_task is " + std::to_string(p.channels_per_task) + ", expected a multiple of channels, " +

@@ -20,10 +20,14 @@ struct BackwardFilterCpuParameters {
   int pixel_tasks = 1;     ///< parts of the pixels, each summed into a filter of its own; only where `rows` > 0
   int copies_src = 1, copies_d_dst = 1;  ///< 0: register tiles read the image where it is
   int next_rows = 0;                     ///< 1: both images' next `rows` are fetched while those before are multiplied
+  int next_tile = 0;  ///< 1: what the next register tile stores to is fetched before this one is summed
 };
 
 /// Whether tasks read whole rows of both images, one after the other, in an inner loop that has room to fetch the next.
 bool fetches_rows(const KernelKey &key, const BackwardFilterCpuParameters &p);
+
+/// Whether register tiles are stored to the filter itself, once, and whole rows of the filter lie in one place.
+bool fetches_tiles(const KernelKey &key, const BackwardFilterCpuParameters &p);
 
 /// The tuned row where there is one, else the heuristic's choice.
 BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key);

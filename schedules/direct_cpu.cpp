@@ -62,6 +62,12 @@ Extents extents_of(const KernelKey &key, const ResultPart &part) {
   return {shape.columns, shape.rows};
 }
 
+/// Whether the part is more than zeros, as a phase of a gradient whose stride is longer than the filter is not.
+bool has_taps(const ResultPart &part) {
+  const Halide::RDom &reduction = part.convolution.reduction;
+  return !Halide::Internal::is_const_zero(reduction.y.extent() * reduction.z.extent());
+}
+
 /// The accumulators: vectors x width x height registers, live from the first product to the last.
 /// `together` channels are multiplied at once: a dot product is a sum over vectors of pairs.
 void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together, Func sum, const Halide::RDom &taps) {
@@ -190,10 +196,8 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
     p.rows_per_task = static_cast<int>(std::min<int64_t>(p.rows_per_task, *extents.rows));
   }
   const Convolution &convolution = part.convolution;
-  // A phase without taps stores zeros: a register tile would only be more code.
-  if (Halide::Internal::is_const_zero(convolution.reduction.y.extent() * convolution.reduction.z.extent())) {
-    p.width = p.height = 1;
-  }
+  // Zeros: a register tile would only be more code.
+  if (!has_taps(part)) p.width = p.height = 1;
   // Accumulators beyond the result read pixels beyond the image, which only a copy has. Without one a tile at the edge
   // moves inwards and computes some pixels twice, which an update cannot; with one it leaves out what lies beyond,
   // which pays: 3x3, 7x7 pixels, tiles of 7x2: 11 % faster.
@@ -228,23 +232,42 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
                   Halide::LoopLevel(result, loops.row_task));
 }
 
-/// The next block of the filter, fetched while a task's pixels are multiplied with the block before.
+/// Columns and rows of the filter that a part of a specialised kernel reads.
+std::pair<int64_t, int64_t> taps_of(const KernelKey &key, const ResultPart &part) {
+  if (part.update == kPureDefinition) return {direct_shape(key).tap_columns, direct_shape(key).tap_rows};
+  const Halide::RDom &reduction = part.convolution.reduction;
+  return {Halide::Internal::as_const_int(reduction.y.extent()).value(),
+          Halide::Internal::as_const_int(reduction.z.extent()).value()};
+}
+
+/// The next block of the filter, its taps that the part reads, fetched while a task's pixels are multiplied with the
+/// block before.
 BlockPrefetch next_filter_block(const KernelKey &key, const DirectCpuParameters &p, const ResultPart &part) {
   const Loops loops(part);
-  const DirectShape shape = direct_shape(key);
-  const Halide::RDom &taps = part.convolution.reduction;
-  const int64_t block = shape.reduced_channels * shape.tap_rows * shape.tap_columns * p.vectors * key.lanes() *
-                        part.filter.type().bytes();
-  return {.function = part.convolution.sum.name(),
-          .tensor = "filter",
-          .blocks = {{loops.channel_task.name(), block * p.blocks_per_task}, {loops.channel_block.name(), block}},
-          .first = block,
-          .bytes = block,
-          .iterations = {{loops.row_tile.name(), ceil_divide(p.rows_per_task, p.height)},
-                         {loops.column_tile.name(), ceil_divide(shape.columns, p.width)},
-                         {taps.z.name(), shape.tap_rows},
-                         {taps.y.name(), shape.tap_columns},
-                         {taps.x.name(), shape.reduced_channels / std::max(p.unroll, key.channels_per_product())}}};
+  const Conv2dProblem &problem = *key.problem;
+  const Halide::RDom &reduction = part.convolution.reduction;
+  const auto [tap_columns, tap_rows] = taps_of(key, part);
+  const int64_t channels = direct_shape(key).reduced_channels;
+  const int64_t column = channels * p.vectors * key.lanes() * part.filter.type().bytes();
+  const int64_t row = problem.filter_width * column, block = problem.filter_height * row;
+  const auto [columns, rows] = extents_of(key, part);
+  BlockPrefetch prefetch = {
+      .function = part.convolution.sum.name(),
+      .tensor = "filter",
+      .blocks = {{loops.channel_task.name(), block * p.blocks_per_task}, {loops.channel_block.name(), block}},
+      .first = block,
+      .bytes = block,
+      .iterations = {{loops.row_tile.name(), ceil_divide(std::min<int64_t>(p.rows_per_task, *rows), p.height)},
+                     {loops.column_tile.name(), ceil_divide(*columns, p.width)},
+                     {reduction.z.name(), tap_rows},
+                     {reduction.y.name(), tap_columns},
+                     {reduction.x.name(), channels / std::max(p.unroll, key.channels_per_product())}}};
+  if (tap_rows * tap_columns == problem.filter_height * problem.filter_width) return prefetch;
+  const FilterTaps &taps = part.taps;
+  prefetch.first += taps.first_row * row + taps.first_column * column;
+  prefetch.pieces = {{tap_rows, taps.row_step * row}, {tap_columns, taps.column_step * column}};
+  prefetch.bytes = column;
+  return prefetch;
 }
 
 /// The next task's rows of the image, fetched while all blocks of the filter are multiplied with a task's.
@@ -273,6 +296,7 @@ std::vector<Prefetch> prefetches_of(const KernelKey &key, const DirectCpuParamet
   const int iterations = p.prefetch / std::max(p.unroll, key.channels_per_product());
   std::vector<Prefetch> prefetches;
   for (const ResultPart &part : parts) {
+    if (!has_taps(part)) continue;
     if (p.prefetch > 0) prefetches.push_back(VectorPrefetch{part.convolution.sum.name(), "filter", iterations});
     if (p.next_block != 0) prefetches.push_back(next_filter_block(key, p, part));
     if (p.next_rows != 0) prefetches.push_back(next_image_rows(key, p, part));

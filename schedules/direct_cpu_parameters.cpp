@@ -52,10 +52,7 @@ DirectShape direct_shape(const KernelKey &key) {
           !key.copies_image() && !p.is_padded()};
 }
 
-bool fetches_blocks(const KernelKey &key) {
-  return key.problem && key.problem->groups == 1 &&
-         (key.operation != kBackwardInput || (key.problem->stride_height == 1 && key.problem->stride_width == 1));
-}
+bool fetches_blocks(const KernelKey &key) { return key.problem && key.problem->groups == 1; }
 
 bool fetches_image_rows(const KernelKey &key) {
   if (!key.problem || key.is_planar()) return false;

@@ -50,6 +50,12 @@ struct KernelKey {
 
 inline constexpr int kPureDefinition = -1;
 
+/// The taps of the filter that a part of the result reads: every `row_step`-th row from `first_row` on, columns
+/// likewise.
+struct FilterTaps {
+  int first_column = 0, first_row = 0, column_step = 1, row_step = 1;
+};
+
 /// A definition of the result and the convolution it takes its values from: the whole result (the pure definition), or
 /// one phase of a strided backward_input (an update over that phase's columns and rows).
 struct ResultPart {
@@ -57,6 +63,7 @@ struct ResultPart {
   Halide::VarOrRVar x, y;
   generators::Convolution convolution;
   Halide::Func filter;  ///< the unblocked filter that the convolution reads
+  FilterTaps taps = {};
 };
 
 /// Result channels in a block of the filter that schedule_direct's kernel will read.

@@ -134,9 +134,20 @@ class BlockPrefetchInsertion : public Halide::Internal::IRMutator {
  private:
   using IRMutator::visit;
 
+  Stmt visit(const Halide::Internal::ProducerConsumer *stage) override {
+    Stmt result = IRMutator::visit(stage);
+    const bool is_before_loops =
+        stage->is_producer && stage->name == prefetch_.function && prefetch_.iterations.empty();
+    if (!is_before_loops) return result;
+    std::vector<Stmt> statements = fetches();
+    statements.push_back(result);
+    return Halide::Internal::Block::make(statements);
+  }
+
   Stmt visit(const For *loop) override {
     loops_.push_back(loop);
-    const bool is_innermost = is_of_update(loop, prefetch_.function) && !LoopFinder(loop->body).found();
+    const bool is_innermost =
+        !prefetch_.iterations.empty() && is_of_update(loop, prefetch_.function) && !LoopFinder(loop->body).found();
     Stmt result = is_innermost ? with_statements(loop, fetches()) : IRMutator::visit(loop);
     loops_.pop_back();
     return result;
@@ -165,7 +176,8 @@ class BlockPrefetchInsertion : public Halide::Internal::IRMutator {
     int64_t iterations = 1;
     for (auto step = steps.rbegin(); step != steps.rend(); ++step)
       iterations *= std::exchange(step->number, iterations);
-    const int64_t lines = prefetch_.pieces.count * ceil_divide(prefetch_.bytes, kLineBytes);
+    int64_t lines = ceil_divide(prefetch_.bytes, kLineBytes);
+    for (const EvenlySpaced &pieces : prefetch_.pieces) lines *= pieces.count;
     const int64_t together = ceil_divide(lines, iterations), groups = ceil_divide(lines, together);
     // groups / iterations as a fraction of 2^32.
     const Expr group = (position(steps) * number((groups << 32) / iterations)) >> number(32);
@@ -181,10 +193,15 @@ class BlockPrefetchInsertion : public Halide::Internal::IRMutator {
   }
 
   /// Bytes from the block's first to its `line`-th line.
-  Expr offset_of(const Expr &line) const {
-    if (prefetch_.pieces.count == 1) return line * number(kLineBytes);
-    const Expr piece_lines = number(ceil_divide(prefetch_.bytes, kLineBytes));
-    return line / piece_lines * number(prefetch_.pieces.bytes) + line % piece_lines * number(kLineBytes);
+  Expr offset_of(Expr line) const {
+    std::vector<EvenlySpaced> parts = prefetch_.pieces;
+    parts.push_back({ceil_divide(prefetch_.bytes, kLineBytes), kLineBytes});
+    Expr offset = number(0);
+    for (size_t i = parts.size(); i-- > 1;) {
+      offset += line % number(parts[i].count) * number(parts[i].bytes);
+      line = line / number(parts[i].count);
+    }
+    return Halide::Internal::simplify(offset + line * number(parts.front().bytes));
   }
 
   static Expr number(int64_t value) { return Halide::Internal::make_const(kAddress, static_cast<uint64_t>(value)); }

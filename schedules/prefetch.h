@@ -40,16 +40,18 @@ struct EvenlySpaced {
 };
 
 /// A block of a tensor, fetched into L2 (prefetcht1) while another is multiplied, as a rule the block before it: line
-/// after line, evenly over the iterations of the products' loop. Fetched where its own products need it, the block
-/// would wait for the memory's bandwidth in the first of many passes over it, and leave that idle in all others.
+/// after line, evenly over the iterations of the products' loop, or a small one before that. Fetched where its own
+/// products need it, the block would wait for the memory's bandwidth in the first of many passes over it, and leave
+/// that idle in all others.
 struct BlockPrefetch {
   std::string function;              ///< in the innermost loop of its update
   std::string tensor;                ///< an argument of the kernel
   std::vector<NumberedLoop> blocks;  ///< the loops over blocks, and bytes from what one iteration fetches to the next
   int64_t first;                     ///< byte at which that of their first iterations begins; may be negative
-  EvenlySpaced pieces = {};          ///< of a block
-  int64_t bytes;                     ///< of a piece, side by side
-  std::vector<NumberedLoop> iterations;  ///< the loops inside, outermost first, and how often each iterates
+  std::vector<EvenlySpaced> pieces = {};  ///< of a block, and of each of these; none: the block is one
+  int64_t bytes;                          ///< of a piece, side by side
+  /// The loops inside, outermost first, and how often each iterates; none: all is fetched at once, before them.
+  std::vector<NumberedLoop> iterations = {};
 };
 
 using Prefetch = std::variant<VectorPrefetch, BlockPrefetch>;

@@ -1,5 +1,6 @@
 #include "winograd_cpu.h"
 
+#include "ceil_divide.h"
 #include "planes_cpu.h"
 #include "transformed_tiles_cpu.h"
 #include "winograd_cpu_parameters.h"
@@ -94,6 +95,25 @@ Halide::LoopLevel schedule_planes(const KernelKey &key, Func result, const Winog
   return {tiles, loops.tile_column};
 }
 
+/// A block of the filter for the next element of the transformed tiles, fetched while this element's is multiplied.
+BlockPrefetch next_filter_point(const KernelKey &key, const WinogradCpuParameters &p,
+                                const WinogradConvolution &convolution) {
+  const WinogradShape s = winograd_shape(key);
+  const Loops loops;
+  const int64_t point = s.image_channels * p.vectors * key.lanes() * key.element.bytes(), block = s.points() * point;
+  return {.function = convolution.sum.name(),
+          .tensor = "filter",
+          .blocks = {{loops.block_task.name(), p.blocks_per_task * block},
+                     {loops.block.name(), block},
+                     {"i", convolution.image.size * point},
+                     {"j", point}},
+          .first = point,
+          .bytes = point,
+          .iterations = {{"n", p.images_per_task},
+                         {loops.tile_block.name(), ceil_divide(p.tile_rows_per_task * s.tile_columns, p.tiles)},
+                         {convolution.channels.x.name(), s.image_channels / p.unroll}}};
+}
+
 }  // namespace
 
 int winograd_cpu_block(const KernelKey &key) { return winograd_cpu_parameters(key).vectors * key.lanes(); }
@@ -133,6 +153,7 @@ std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Func result, c
   } else {
     padded.compute_at(task).vectorize(padded.args()[0], lanes, tail);
   }
+  if (p.next_point != 0) return {next_filter_point(key, p, convolution)};
   if (p.prefetch == 0) return {};
   return {VectorPrefetch{convolution.sum.name(), "filter", p.prefetch / p.unroll}};
 }

@@ -61,13 +61,35 @@ int64_t result_blocks(const KernelKey &key, int vectors) {
   return ceil_divide(winograd_shape(key).result_channels, vectors * key.lanes());
 }
 
-/// Channels by which the transformed filter is fetched ahead. The first channels of every block are not, and what the
-/// last fetch is not read: with AVX-512 it pays from 512 channels on (F(2x2) @14: 8 %, @28: 0; F(4x4): 17 % and 9 %;
-/// but 256 channels lose 2 to 4 %), with AVX2 always (512 @14: 12 %, @28: 5 %, 256 @14 and 128 @28: 3 to 4 %; one core
-/// of a Xeon, Emerald Rapids).
-int prefetched_filter(const CpuMachine &machine, const WinogradShape &s, int64_t accumulators) {
+/// Channels summed per iteration, where that needs no register that a sum could have. By 4 channels the loop's own
+/// three instructions, and what finds the line to fetch, do not matter: 3x3 512->512 @14 reaches 167 % of AVX2's peak,
+/// 153 % by two, 111 % by one (F(2x2), the filter fetched ahead; one core of a virtual EPYC, Zen 3). With AVX-512 it
+/// was not measured.
+int unrolled_channels(const CpuMachine &machine, const WinogradShape &s, const RegisterTile &tile) {
+  if (!machine.fetches_blocks_ahead || tile.vectors == 1) return 1;
+  int channels = 4;
+  while (s.image_channels % channels != 0) channels /= 2;
+  return channels;
+}
+
+/// Whether a filter from beyond L2 is fetched an element of the transformed tiles ahead, where it takes several
+/// register tiles to go over a task's. Of AVX2's peak, 3x3 512->512 @7 reaches 130 % so, 86 % without, @14 167 and 150
+/// %, @28 169 and 148 % (F(2x2), 4 or 8 channels an iteration; one core of a virtual EPYC, Zen 3). F(4x4) @7, whose
+/// four tiles read the filter once, would be 0.86 to 0.92 times as fast as with channels fetched ahead.
+bool fetches_next_point(const CpuMachine &machine, const WinogradShape &s, int64_t tile_rows,
+                        const RegisterTile &tile) {
+  return machine.fetches_blocks_ahead && is_beyond_l2(machine, filter_bytes(machine, s)) &&
+         tile_rows * s.tile_columns > tile.scalars;
+}
+
+/// Channels by which the transformed filter is fetched ahead elsewhere. The first channels of every block are not, and
+/// what the last fetch is not read: with AVX-512 it pays from 512 channels on (F(2x2) @14: 8 %, @28: 0; F(4x4): 17 %
+/// and 9 %; but 256 channels lose 2 to 4 %), with AVX2 always (512 @14: 12 %, @28: 5 %, 256 @14 and 128 @28: 3 to 4 %;
+/// one core of a Xeon, Emerald Rapids).
+int prefetched_filter(const CpuMachine &machine, const WinogradShape &s, const RegisterTile &tile) {
   const bool pays = s.image_channels >= 512 || machine.lanes * machine.lane_bytes < 64;
-  return pays ? prefetched_channels(machine, filter_bytes(machine, s), accumulators) : 0;
+  if (!pays) return 0;
+  return prefetched_channels(machine, filter_bytes(machine, s), int64_t{tile.vectors} * tile.scalars);
 }
 
 WinogradCpuParameters estimate_parameters(const KernelKey &key) {
@@ -83,7 +105,9 @@ WinogradCpuParameters estimate_parameters(const KernelKey &key) {
   const int64_t tasks = s.batch * ceil_divide(s.tile_rows, p.tile_rows_per_task);
   p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
   while (blocks % p.blocks_per_task != 0) --p.blocks_per_task;
-  p.prefetch = prefetched_filter(machine, s, int64_t{p.vectors} * p.tiles);
+  p.unroll = unrolled_channels(machine, s, tile);
+  p.next_point = fetches_next_point(machine, s, tile_rows, tile) ? 1 : 0;
+  p.prefetch = p.next_point != 0 ? 0 : prefetched_filter(machine, s, tile);
   return p;
 }
 
@@ -94,7 +118,8 @@ ScheduleNumbers numbers_of(const WinogradCpuParameters &p) {
           {"tile_rows_per_task", p.tile_rows_per_task},
           {"images_per_task", p.images_per_task},
           {"blocks_per_task", p.blocks_per_task},
-          {"prefetch", p.prefetch}};
+          {"prefetch", p.prefetch},
+          {"next_point", p.next_point}};
 }
 
 }  // namespace
@@ -131,14 +156,16 @@ std::vector<ScheduleNumbers> winograd_cpu_space(const KernelKey &key) {
     tiles.resize(std::min(tiles.size(), kRegisterTiles));
     for (const RegisterTile &tile : tiles) {
       const int64_t blocks = result_blocks(key, tile.vectors);
-      const int fetched = prefetched_filter(machine, s, int64_t{tile.vectors} * tile.scalars);
+      const bool next_point = fetches_next_point(machine, s, tile_rows, tile);
+      const int prefetch = next_point ? 0 : prefetched_filter(machine, s, tile);
       const std::vector<ScheduleNumbers> choices = combinations({{"vectors", {tile.vectors}},
                                                                  {"tiles", {tile.scalars}},
-                                                                 {"unroll", {1, 2}},
+                                                                 {"unroll", divisors(s.image_channels, 4)},
                                                                  {"tile_rows_per_task", {tile_rows}},
                                                                  {"images_per_task", {1}},
                                                                  {"blocks_per_task", divisors(blocks, blocks)},
-                                                                 {"prefetch", {fetched}}});
+                                                                 {"prefetch", {prefetch}},
+                                                                 {"next_point", {next_point}}});
       space.insert(space.end(), choices.begin(), choices.end());
     }
   }
@@ -158,6 +185,7 @@ WinogradCpuParameters winograd_cpu_parameters(const KernelKey &key) {
   row->read("images_per_task", 1, kMost, &p.images_per_task);
   row->read("blocks_per_task", 1, kMost, &p.blocks_per_task);
   row->read("prefetch", 0, kMost, &p.prefetch);
+  row->read("next_point", 0, 1, &p.next_point);
   row->check_all_read();
   if (const int64_t blocks = result_blocks(key, p.vectors); blocks % p.blocks_per_task != 0) {
     row->fail("blocks_per_task is " + std::to_string(p.blocks_per_task) + ", expected a divisor of " +

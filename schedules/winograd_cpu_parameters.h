@@ -13,6 +13,7 @@ struct WinogradCpuParameters {
   int images_per_task = 1;     ///< ... of so many images
   int blocks_per_task = 1;     ///< blocks of `vectors` that one task computes
   int prefetch = 0;            ///< channels from the one summed to the one whose filter is fetched; 0: none is
+  int next_point = 0;          ///< 1: the filter is fetched for the next element of the transformed tiles instead
 };
 
 /// What the loop nest computes, forward's convolution or backward_input's.

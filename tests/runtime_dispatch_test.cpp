@@ -23,13 +23,12 @@ constexpr const char *kWithAlgorithm = "conv2d_forward_imaginary__g1mb1_ic7oc13_
 constexpr const char *kGeneric = "conv2d_forward__generic__f32__x86_64";
 constexpr const char *kOpenCl = "conv2d_forward__g1mb1_ic7oc13_ih29oh29kh3sh1ph1__f32__opencl";
 constexpr const char *kDifferentiated = "conv2d_backward_input_autodiff__generic__f32__x86_64";
-/// Of 15x15 = 225 and 13x13 = 169 pixels, and the other way round.
-constexpr const char *kShrinking = "conv2d_forward_winograd2__g1mb1_ic7oc13_ih15oh13kh3sh1ph0__f32__x86_64";
+/// Of 8x8 = 64 and 6x6 = 36 pixels, and the other way round.
+constexpr const char *kShrinking = "conv2d_forward_winograd2__g1mb1_ic7oc13_ih8oh6kh3sh1ph0__f32__x86_64";
 constexpr const char *kShrinkingGradient =
-    "conv2d_backward_input_winograd2__g1mb1_ic7oc13_ih15oh13kh3sh1ph0__f32__x86_64";
-constexpr const char *kGrowing = "conv2d_forward_winograd2__g1mb1_ic7oc13_ih13oh15kh3sh1ph2__f32__x86_64";
-constexpr const char *kGrowingGradient =
-    "conv2d_backward_input_winograd2__g1mb1_ic7oc13_ih13oh15kh3sh1ph2__f32__x86_64";
+    "conv2d_backward_input_winograd2__g1mb1_ic7oc13_ih8oh6kh3sh1ph0__f32__x86_64";
+constexpr const char *kGrowing = "conv2d_forward_winograd2__g1mb1_ic7oc13_ih6oh8kh3sh1ph2__f32__x86_64";
+constexpr const char *kGrowingGradient = "conv2d_backward_input_winograd2__g1mb1_ic7oc13_ih6oh8kh3sh1ph2__f32__x86_64";
 constexpr const char *kMalformed = "conv2d_sideways__generic__f32__x86_64";
 
 const halconv_kernel_row kRows[] = {
@@ -128,7 +127,7 @@ TEST_F(RuntimeDispatchTest, DifferentiatesOnlyOnRequest) {
   EXPECT_EQ(selected(), kDifferentiated);
 }
 
-/// From 196 pixels of the result on, which is the output, or the input's gradient.
+/// From 49 pixels of the result on, which is the output, or the input's gradient.
 TEST_F(RuntimeDispatchTest, CountsTheResultsPixelsForWinograd) {
   execution_.target = "x86_64";
   const auto request = [&](const char *kernel) {
@@ -142,7 +141,7 @@ TEST_F(RuntimeDispatchTest, CountsTheResultsPixelsForWinograd) {
   }
   for (const char *kernel : {kShrinking, kGrowingGradient}) {
     request(kernel);
-    EXPECT_EQ(rejection(kernel), "with a filter prepared once it pays from 196 pixels on, and the result has 169");
+    EXPECT_EQ(rejection(kernel), "with a filter prepared once it pays from 49 pixels on, and the result has 36");
   }
 }
 

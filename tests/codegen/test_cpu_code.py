@@ -53,6 +53,19 @@ def test_large_filter_is_fetched_ahead(large_filter_cpu_kernel):
     assert 0 < loads <= fetches.count("prefetcht0"), "\n".join(line.text for line in loop)
 
 
+def test_large_transformed_filter_is_fetched_ahead(large_filter_winograd_kernel):
+    """Of the next element of the transformed tiles, into L2; where a task has one register tile, some channels ahead."""
+    loop = hot_loop(large_filter_winograd_kernel)
+    assert any(line.mnemonic in ("prefetcht1", "prefetcht0") for line in loop), "\n".join(line.text for line in loop)
+
+
+def test_large_gradient_is_fetched_before_it_is_stored(large_gradient_cpu_kernel):
+    """Around the hot loop, into L2."""
+    functions = assembly.parse(large_gradient_cpu_kernel.path)
+    assert any(line.mnemonic == "prefetcht1" for function in functions for line in function)
+    assert not any(line.mnemonic.startswith("prefetch") for line in hot_loop(large_gradient_cpu_kernel))
+
+
 def test_large_image_is_fetched_ahead(large_image_cpu_kernel):
     """The next task's or block's rows, into L2."""
     loop = hot_loop(large_image_cpu_kernel)
