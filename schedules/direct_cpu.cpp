@@ -223,6 +223,11 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
     stage.reorder({loops.lane, loops.vector, loops.tile_x, loops.tile_y, loops.column_tile, loops.row_tile,
                    loops.channel_block, loops.channel_task, loops.row_task, n, g});
   }
+  if (!key.problem) {
+    // A row of tiles is long beside the question whether it is one of the result's; code for rows of which that is
+    // known takes a third of the time to compile.
+    stage.partition(loops.row_task, Halide::Partition::Never).partition(loops.row_tile, Halide::Partition::Never);
+  }
   stage.fuse(n, g, loops.image).parallel(loops.image).parallel(loops.row_task).parallel(loops.channel_task);
   if (key.packs_filter) schedule_packed_filter(key, convolution.filter, {result, loops.channel_block});
   Func(convolution.sum).compute_at(tile);

@@ -54,14 +54,19 @@ std::string problem_objection(const Kernel &kernel, const Conv2dProblem &problem
   return "";
 }
 
-/// From how many pixels of the result on, images of a batch together, an algorithm takes less time than the direct sum.
-/// Channels hardly matter: what is saved and what the transformed filter costs both grow with their product. Measured
-/// on one core of a Xeon (Sapphire Rapids) with ResNet-50's 3x3 layers and AVX-512: below 14x14 pixels the transformed
-/// filter, larger than the filter, takes longer to read than the direct sum takes. Other targets fetch it ahead
-/// (schedules/winograd_cpu.cpp): 512 channels @7 take 1/1.5 of the direct sum's time (AVX2, one core of a virtual EPYC,
-/// Zen 3). Below 28x28 4x4 tiles save nothing over 2x2. With the transform in every call, 64 channels at 28x28 take
-/// 1/1.6 (2x2) and 1/1.8 (4x4) of the direct sum's time forward; for the gradient, whose transform also transposes,
-/// 1/1.06 to 1/1.26 (2x2) and 1/1.2 to 1.3 (4x4).
+/// From how many pixels of the result on, images of a batch together, an algorithm takes less time than the direct sum,
+/// and tiles of 4x4 less than those of 2x2. Channels hardly matter: what is saved and what the transformed filter costs
+/// both grow with their product. Measured with ResNet-50's 3x3 layers.
+///
+/// AVX-512 (one core of a Xeon, Sapphire Rapids): below 14x14 pixels the transformed filter, larger than the filter,
+/// takes longer to read than the direct sum takes; below 28x28 4x4 tiles save nothing over 2x2. With the transform in
+/// every call, 64 channels at 28x28 take 1/1.6 (2x2) and 1/1.8 (4x4) of the direct sum's time forward; for the
+/// gradient, whose transform also transposes, 1/1.06 to 1/1.26 (2x2) and 1/1.2 to 1.3 (4x4).
+///
+/// Other targets fetch the transformed filter ahead (schedules/winograd_cpu.cpp; AVX2, one core of a virtual EPYC, Zen
+/// 3): 2x2 tiles take 1/1.5 of the direct sum's time at 7x7 pixels, 4x4 ones 1/1.25 to 1/1.3 of that of 2x2 at 14x14.
+/// With the transform in every call, 64, 256 and 512 channels at 14x14 take 1/1.05 to 1/1.14 of the direct sum's time
+/// forward; for the gradient no less.
 struct WinogradThreshold {
   std::string_view operation, algorithm;
   std::string_view target;           ///< empty: all that have no line before
@@ -69,10 +74,11 @@ struct WinogradThreshold {
   int64_t pixels_if_filter_changes;  ///< its transform counted
 };
 constexpr WinogradThreshold kWinogradThresholds[] = {
-    {kForward, kWinograd2, "avx512", 196, 784},  {kForward, kWinograd2, "", 49, 196},
-    {kForward, kWinograd4, "", 784, 784},        {kBackwardInput, kWinograd2, "avx512", 196, 784},
-    {kBackwardInput, kWinograd2, "", 49, 784},   {kBackwardInput, kWinograd4, "", 784, 3136},
-    {kBackwardFilter, kWinograd2, "", 196, 196}, {kBackwardFilter, kWinograd4, "", 196, 196},
+    {kForward, kWinograd2, "avx512", 196, 784},        {kForward, kWinograd2, "", 49, 196},
+    {kForward, kWinograd4, "avx512", 784, 784},        {kForward, kWinograd4, "", 196, 784},
+    {kBackwardInput, kWinograd2, "avx512", 196, 784},  {kBackwardInput, kWinograd2, "", 49, 784},
+    {kBackwardInput, kWinograd4, "avx512", 784, 3136}, {kBackwardInput, kWinograd4, "", 196, 3136},
+    {kBackwardFilter, kWinograd2, "", 196, 196},       {kBackwardFilter, kWinograd4, "", 196, 196},
 };
 
 /// Whether the largest error is no larger than that of a loop that sums in sequence.
