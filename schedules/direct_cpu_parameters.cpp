@@ -67,7 +67,7 @@ DirectCpuParameters direct_cpu_parameters(const KernelKey &key) {
     // Each task packs its part of the filter: no two may need the same one.
     p.rows_per_task = static_cast<int>(direct_shape(key).rows);
     p.blocks_per_task = 1;
-    p.prefetch = p.next_block = p.next_rows = 0;  // it reads what it packed, from L2
+    p.prefetch = p.next_rows = 0;  // the products read what was packed, from L2
     return p;
   }
   std::optional<TunedRow> row = find_tuned_row(key);

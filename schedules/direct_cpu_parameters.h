@@ -30,8 +30,7 @@ struct DirectShape {
 /// The shape of a specialised kernel's loop nest.
 DirectShape direct_shape(const KernelKey &key);
 
-/// Whether a specialised kernel's parts each read whole blocks of one filter, which may be fetched a block ahead: the
-/// phases of a strided gradient take some of the taps.
+/// Whether a specialised kernel's parts each go through the blocks of one filter, which may be fetched a block ahead.
 bool fetches_blocks(const KernelKey &key);
 
 /// Whether a specialised kernel's tasks read rows of the image that no other task does, one after the other.

@@ -192,10 +192,23 @@ class BlockPrefetchInsertion : public Halide::Internal::IRMutator {
     return statements;
   }
 
+  /// The lines of a block as pieces of pieces, the innermost last; pieces that go on where others end are one.
+  std::vector<EvenlySpaced> parts() const {
+    std::vector<EvenlySpaced> all = prefetch_.pieces, parts;
+    all.push_back({ceil_divide(prefetch_.bytes, kLineBytes), kLineBytes});
+    for (const EvenlySpaced &part : all) {
+      if (!parts.empty() && parts.back().bytes == part.count * part.bytes) {
+        parts.back() = {parts.back().count * part.count, part.bytes};
+      } else {
+        parts.push_back(part);
+      }
+    }
+    return parts;
+  }
+
   /// Bytes from the block's first to its `line`-th line.
   Expr offset_of(Expr line) const {
-    std::vector<EvenlySpaced> parts = prefetch_.pieces;
-    parts.push_back({ceil_divide(prefetch_.bytes, kLineBytes), kLineBytes});
+    const std::vector<EvenlySpaced> parts = this->parts();
     Expr offset = number(0);
     for (size_t i = parts.size(); i-- > 1;) {
       offset += line % number(parts[i].count) * number(parts[i].bytes);
