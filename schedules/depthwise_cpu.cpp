@@ -134,8 +134,8 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
       .unroll(l.tile_x)
       .unroll(l.tile_y);
   if (!key.problem) {
-    // A row is long beside the question whether it is one of the result's; code for rows of which that is known takes
-    // as long to compile as all the rest.
+    // A row is long beside the question whether it is one of the result's; code for rows of which that is known would
+    // take nearly as long to compile as all the rest.
     result.partition(l.row_task, Halide::Partition::Never).partition(l.row_tile, Halide::Partition::Never);
     schedule_tile_sum(p, convolution.sum, result, convolution.reduction, across, other);
     // Channels lie side by side, and vectors load and store them whole, where each has one filter.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "ceil_divide.h"
 #include "direct_cpu_parameters.h"
@@ -225,7 +226,7 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
   }
   if (!key.problem) {
     // A row of tiles is long beside the question whether it is one of the result's; code for rows of which that is
-    // known takes a third of the time to compile.
+    // known would be a third of what there is to compile.
     stage.partition(loops.row_task, Halide::Partition::Never).partition(loops.row_tile, Halide::Partition::Never);
   }
   stage.fuse(n, g, loops.image).parallel(loops.image).parallel(loops.row_task).parallel(loops.channel_task);
