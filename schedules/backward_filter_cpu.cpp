@@ -4,6 +4,7 @@
 
 #include "backward_filter_cpu_parameters.h"
 #include "ceil_divide.h"
+#include "cpu_machine.h"
 
 namespace halconv::schedules {
 namespace {
@@ -14,7 +15,6 @@ using Halide::TailStrategy;
 using Halide::Var;
 
 constexpr int kAll = 1 << 16;
-constexpr int kLineBytes = 64;
 
 /// Loops over pixels: blocks of rows, rows of a block, and the parts that tasks share.
 constexpr char kRowBlock[] = "row_block", kRow[] = "row", kPart[] = "part";

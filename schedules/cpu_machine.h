@@ -8,6 +8,9 @@
 
 namespace halconv::schedules {
 
+/// Of every machine's caches.
+constexpr int kLineBytes = 64;
+
 /// Facts of the smallest machine a target is tuned for; a schedule made for them is good on a larger one.
 struct CpuMachine {
   int lanes;  ///< elements in a vector register

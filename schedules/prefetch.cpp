@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ceil_divide.h"
+#include "cpu_machine.h"
 
 namespace halconv::schedules {
 namespace {
@@ -16,7 +17,6 @@ using Halide::Internal::Load;
 using Halide::Internal::Ramp;
 using Halide::Internal::Stmt;
 
-constexpr int kLineBytes = 64;
 const Halide::Type kAddress = Halide::UInt(64);
 
 /// The elements at which a loop's reads of a tensor begin, one for each cache line; none if another loop is inside.

@@ -143,6 +143,12 @@ TEST_F(RuntimeDispatchTest, CountsTheResultsPixelsForWinograd) {
     request(kernel);
     EXPECT_EQ(rejection(kernel), "with a filter prepared once it pays from 49 pixels on, and the result has 36");
   }
+  execution_.filter_changes = true;
+  request(kGrowing);
+  EXPECT_EQ(rejection(kGrowing), "with a filter that changes it pays from 196 pixels on, and the result has 64");
+  request(kShrinkingGradient);
+  EXPECT_EQ(rejection(kShrinkingGradient),
+            "with a filter that changes it pays from 784 pixels on, and the result has 64");
 }
 
 TEST_F(RuntimeDispatchTest, NamesWhatIsWrongWithATarget) {
