@@ -5,6 +5,7 @@
 #include "backward_filter_cpu_parameters.h"
 #include "ceil_divide.h"
 #include "cpu_machine.h"
+#include "splits.h"
 
 namespace halconv::schedules {
 namespace {
@@ -14,12 +15,10 @@ using Halide::RVar;
 using Halide::TailStrategy;
 using Halide::Var;
 
-constexpr int kAll = 1 << 16;
-
 /// Loops over pixels: blocks of rows, rows of a block, and the parts that tasks share.
 constexpr char kRowBlock[] = "row_block", kRow[] = "row", kPart[] = "part";
 
-struct Loops {
+struct GradientLoops {
   Var k_task{"k_task"}, k_group{"k_group"}, k_block{"k_block"}, vector{"vector"}, lane{"lane"};
   Var c_task{"c_task"}, c_tile{"c_tile"}, c{"c_in_tile"};
   Var s_tile{"s_tile"}, s{"s_in_tile"}, r_task{"r_task"}, task{"task"};
@@ -30,7 +29,7 @@ struct Loops {
 /// Where `together` columns are multiplied at once, a dot product is a sum over vectors of pairs.
 void schedule_register_tile(const BackwardFilterCpuParameters &p, int lanes, int together, Func tile) {
   const Var k = tile.args()[0], c = tile.args()[1], s = tile.args()[2];
-  const Loops loops;
+  const GradientLoops loops;
   tile.bound_extent(k, p.vectors * lanes).bound_extent(c, p.channels).bound_extent(s, p.columns);
   tile.split(k, loops.vector, loops.lane, lanes)
       .reorder(loops.lane, loops.vector, c, s)
@@ -57,7 +56,7 @@ void schedule_register_tile(const BackwardFilterCpuParameters &p, int lanes, int
 void split_into_tasks(const BackwardFilterCpuParameters &p, int lanes, Func result) {
   const Var k = result.args()[0], c = result.args()[1], s = result.args()[2], r = result.args()[3],
             g = result.args()[4];
-  const Loops loops;
+  const GradientLoops loops;
   const TailStrategy guard = TailStrategy::GuardWithIf;
   result.split(k, loops.k_task, k, p.vectors * lanes * p.blocks_per_task, guard)
       .split(c, loops.c_task, c, p.channels_per_task, guard)
@@ -128,7 +127,7 @@ Func copied_d_dst(const generators::FilterGradient &gradient) {
 void schedule_sum_in_registers(const BackwardFilterCpuParameters &p, int lanes, int together, Func result, Func src,
                                const generators::FilterGradient &gradient) {
   const Var k = result.args()[0], c = result.args()[1], s = result.args()[2], r = result.args()[3];
-  const Loops loops;
+  const GradientLoops loops;
   const TailStrategy guard = TailStrategy::GuardWithIf;
   result.split(k, loops.k_block, k, p.vectors * lanes, guard)
       .split(loops.k_block, loops.k_group, loops.k_block, p.blocks_at_once, guard)
@@ -157,7 +156,7 @@ struct PixelLoops {
 /// block's rows of d_dst stay in L1. Returns the tiles.
 Func schedule_accumulation(const BackwardFilterCpuParameters &p, const KernelKey &key, Func accumulator,
                            const PixelLoops &pixels, Func src, Func d_dst) {
-  const Loops loops;
+  const GradientLoops loops;
   const Var k = accumulator.args()[0], c = accumulator.args()[1], s = accumulator.args()[2], r = accumulator.args()[3];
   const int lanes = key.lanes(), block = p.vectors * lanes;
   const RVar row_block(kRowBlock), row(kRow);
@@ -209,7 +208,7 @@ TaskSplit task_split(const Conv2dProblem &problem, const BackwardFilterCpuParame
 std::vector<Prefetch> next_rows(const KernelKey &key, const BackwardFilterCpuParameters &p, const Func &tile,
                                 const Halide::RDom &pixels) {
   const Conv2dProblem &problem = *key.problem;
-  const Loops loops;
+  const GradientLoops loops;
   const TaskSplit tasks = task_split(problem, p);
   const int64_t element = key.element.bytes(), block = p.vectors * key.lanes();
   const int64_t src_pixel = problem.in_channels * element, src_row = problem.in_width * src_pixel;
@@ -247,7 +246,7 @@ std::vector<Prefetch> next_rows(const KernelKey &key, const BackwardFilterCpuPar
 /// @7 reaches 62, 67 and 71 % so, 61, 62 and 68 % without (three runs; one core of a virtual EPYC, Zen 3).
 BlockPrefetch next_register_tile(const KernelKey &key, const BackwardFilterCpuParameters &p, const Func &sum) {
   const Conv2dProblem &problem = *key.problem;
-  const Loops loops;
+  const GradientLoops loops;
   const TaskSplit tasks = task_split(problem, p);
   const int64_t element = key.element.bytes(), block = p.vectors * key.lanes() * element;
   const int64_t channel = problem.out_channels * element, column = problem.in_channels * channel;
@@ -272,7 +271,7 @@ Func schedule_sum_in_memory(const BackwardFilterCpuParameters &p, const KernelKe
                             const generators::FilterGradient &gradient) {
   Func sum = gradient.sum;
   result.vectorize(result.args()[0], key.lanes(), TailStrategy::GuardWithIf);
-  sum.compute_at(result, Loops().task);
+  sum.compute_at(result, GradientLoops().task);
   return schedule_accumulation(p, key, sum, {gradient.pixels.y, gradient.pixels.z}, src, gradient.d_dst_padded);
 }
 

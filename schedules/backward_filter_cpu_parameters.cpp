@@ -23,7 +23,7 @@ constexpr Conv2dProblem kTypical = {.batch = 1,
                                     .filter_width = 1};
 
 /// Enough tasks that a few threads end at about the same time.
-constexpr int kTasks = 4;
+constexpr int kPixelTasks = 4;
 
 /// The share of `extent` in what tiles of `tile` compute of it.
 double filled(int64_t extent, int64_t tile) {
@@ -177,13 +177,13 @@ double elements_moved(const Conv2dProblem &p, const BackwardFilterCpuParameters 
          static_cast<double>(filter * additions);
 }
 
-/// The split of the filter into at least kTasks tasks that moves least.
+/// The split of the filter into at least kPixelTasks tasks that moves least.
 void choose_tasks(const KernelKey &key, const Conv2dProblem &whole, BackwardFilterCpuParameters *best) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem p = whole.group();  // groups are tasks of their own
   const int64_t block = best->vectors * machine.lanes;
   const int64_t blocks = ceil_divide(p.out_channels, block), tiles = ceil_divide(p.in_channels, best->channels);
-  const int64_t group_tasks = ceil_divide(kTasks, whole.groups);
+  const int64_t group_tasks = ceil_divide(kPixelTasks, whole.groups);
   if (blocks * tiles < group_tasks) best->filter_rows_per_task = 1;
   const int64_t least_tasks = std::min(group_tasks, blocks * tiles);
   const BackwardFilterCpuParameters tile = *best;
@@ -212,10 +212,12 @@ void choose_tasks(const KernelKey &key, const Conv2dProblem &whole, BackwardFilt
 /// core of a Xeon, Sapphire Rapids).
 bool is_worth_partial_filters(const CpuMachine &machine, const Conv2dProblem &p) {
   const int64_t filter = p.filter_height * p.filter_width * p.in_channels * p.out_channels;
-  return std::max(p.batch, p.out_height) >= kTasks && kTasks * filter * machine.lane_bytes <= machine.l2_bytes / 2;
+  return std::max(p.batch, p.out_height) >= kPixelTasks &&
+         kPixelTasks * filter * machine.lane_bytes <= machine.l2_bytes / 2;
 }
 
-/// A task for each of kTasks parts of the pixels, or none where all pixels are few enough to be summed in registers.
+/// A task for each of kPixelTasks parts of the pixels, or none where all pixels are few enough to be summed in
+/// registers.
 bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, BackwardFilterCpuParameters *parameters) {
   if (!is_worth_partial_filters(machine, p)) return false;
   BackwardFilterCpuParameters whole = *parameters;
@@ -223,7 +225,7 @@ bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, Backw
   whole.channels_per_task = static_cast<int>(ceil_divide(p.in_channels, whole.channels) * whole.channels);
   whole.rows = choose_rows(machine, p, whole);
   if (whole.rows == 0) return false;
-  whole.pixel_tasks = kTasks;
+  whole.pixel_tasks = kPixelTasks;
   *parameters = whole;
   return true;
 }
@@ -237,7 +239,7 @@ int unrolled_pixels(const KernelKey &key) {
   return pixels;
 }
 
-BackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
+BackwardFilterCpuParameters estimate_backward_filter(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem whole = key.problem.value_or(kTypical), p = whole.group();
   BackwardFilterCpuParameters parameters = best_tiles(machine, p, !may_read_src(key), 1).front();
@@ -347,10 +349,10 @@ void add_tasks(const KernelKey &key, BackwardFilterCpuParameters p, std::vector<
       if (task_bytes(machine, problem, p, block) <= 2 * machine.l2_bytes || smallest) add_copies(key, p, space);
     }
   }
-  if (p.rows == 0 || std::max(problem.batch, problem.out_height) < kTasks) return;
+  if (p.rows == 0 || std::max(problem.batch, problem.out_height) < kPixelTasks) return;
   p.blocks_per_task = static_cast<int>(blocks.front());
   p.channels_per_task = static_cast<int>(channels.front());
-  p.pixel_tasks = kTasks;
+  p.pixel_tasks = kPixelTasks;
   add_copies(key, p, space);
 }
 
@@ -391,7 +393,7 @@ bool fetches_tiles(const KernelKey &key, const BackwardFilterCpuParameters &p) {
 }
 
 BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key) {
-  BackwardFilterCpuParameters p = estimate_parameters(key);
+  BackwardFilterCpuParameters p = estimate_backward_filter(key);
   std::optional<TunedRow> row = find_tuned_row(key);
   if (!row) {
     p.blocks_at_once = choose_blocks_at_once(key, p);

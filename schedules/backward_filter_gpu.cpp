@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backward_filter_gpu_parameters.h"
+#include "gpu_machine.h"
 
 namespace halconv::schedules {
 namespace {
@@ -17,8 +18,6 @@ using Halide::Stage;
 using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
-
-constexpr int kVector = 4;  // elements; of floats 128 bits, the widest access
 
 /// The loops of one stage over tiles of the filter. Fresh names for each, because Halide finds a compute_at level by
 /// name over all stages of a Func.
@@ -46,7 +45,7 @@ struct FilterLoops {
 /// OpenCL C.
 void split_tiles(const BackwardFilterGpuParameters &p, Stage stage, const std::vector<Var> &filter,
                  const FilterLoops &l, bool vectorized) {
-  const int lanes = vectorized && p.k % kVector == 0 ? kVector : 1;
+  const int lanes = vectorized && p.k % kAccessElements == 0 ? kAccessElements : 1;
   const TailStrategy guard = TailStrategy::GuardWithIf;
   stage.split(filter[0], l.k, l.lane, lanes, TailStrategy::RoundUp)
       .split(l.k, l.k_thread, l.vector, p.k / lanes, guard)
@@ -98,7 +97,7 @@ void keep_operands_in_registers(Func source, Func accumulators, const RVar &loop
   Func operands = source.in(accumulators);
   operands.compute_at(accumulators, loop).store_in(MemoryType::Register);
   const std::vector<Var> dimensions = operands.args();
-  if (extents[0] % kVector == 0) operands.vectorize(dimensions[0], kVector);
+  if (extents[0] % kAccessElements == 0) operands.vectorize(dimensions[0], kAccessElements);
   for (size_t i = 0; i < dimensions.size(); ++i) {
     operands.bound_extent(dimensions[i], i < extents.size() ? extents[i] : 1).unroll(dimensions[i]);
   }
@@ -117,7 +116,7 @@ void stage_in_shared_memory(const BackwardFilterGpuParameters &p, Func image, co
       .bound_extent(dimensions[1], width)
       .bound_extent(dimensions[2], height);
   for (size_t i = 3; i < dimensions.size(); ++i) image.bound_extent(dimensions[i], 1);
-  image.split(dimensions[0], item, lane, vectorized ? kVector : 1, TailStrategy::RoundUp);
+  image.split(dimensions[0], item, lane, vectorized ? kAccessElements : 1, TailStrategy::RoundUp);
   if (p.planar) {
     image.fuse(dimensions[1], dimensions[2], dimensions[1]).fuse(dimensions[1], item, item);
   } else {
@@ -132,13 +131,14 @@ void stage_in_shared_memory(const BackwardFilterGpuParameters &p, Func image, co
 
 /// The loops of the reduction: groups of rows and images, which different blocks sum over; in them chunks of pixels,
 /// which a block stages one after the other; in these the pixels.
-struct PixelLoops {
+struct ReductionLoops {
   RVar row_group{"row_group"}, image_group{"image_group"};
   RVar column_chunk{"column_chunk"}, row_chunk{"row_chunk"}, image{"image"};
   RVar column{"column"}, row{"row"};
 };
 
-void split_pixels(const BackwardFilterGpuParameters &p, Stage stage, const Halide::RDom &pixels, const PixelLoops &l) {
+void split_pixels(const BackwardFilterGpuParameters &p, Stage stage, const Halide::RDom &pixels,
+                  const ReductionLoops &l) {
   const TailStrategy guard = TailStrategy::GuardWithIf;
   stage.split(pixels.x, l.column_chunk, l.column, p.width, guard);
   stage.split(pixels.y, l.row_chunk, l.row, p.height, guard);
@@ -149,7 +149,8 @@ void split_pixels(const BackwardFilterGpuParameters &p, Stage stage, const Halid
 /// The inner loop: a thread adds a chunk of pixels to its tile of the filter; FFMA is 0.88-0.94 of its instructions.
 /// `accumulators` is read by `consumer` alone.
 void schedule_accumulators(const BackwardFilterGpuParameters &p, Func accumulators, Func consumer,
-                           const LoopLevel &thread, const generators::FilterGradient &gradient, const PixelLoops &l) {
+                           const LoopLevel &thread, const generators::FilterGradient &gradient,
+                           const ReductionLoops &l) {
   const std::vector<Var> filter = accumulators.args();
   keep_in_registers(p, accumulators, thread);
   // A vector store that read the accumulators would make LLVM keep them as vectors round the loop: pairs of moves and
@@ -176,7 +177,7 @@ void schedule_accumulators(const BackwardFilterGpuParameters &p, Func accumulato
 /// it out.
 void schedule_block_sum(const BackwardFilterGpuParameters &p, Func consumer, const std::vector<Var> &groups,
                         bool vectorized, Func sum, const generators::FilterGradient &gradient,
-                        const PixelLoops &pixels) {
+                        const ReductionLoops &pixels) {
   const FilterLoops result("result"), initial("initial"), adding("adding");
   split_tiles(p, consumer, consumer.args(), result, vectorized);
   map_to_threads(consumer, result, {});
@@ -213,7 +214,7 @@ void schedule_group_sum(const BackwardFilterGpuParameters &p, Func result, Func 
   const Var lane("lane"), k("k_vector"), k_block("k_block"), k_thread("k_thread"), c_block("c_block"),
       c_thread("c_thread");
   const Var tap("tap");
-  const int lanes = p.vectorized_result ? kVector : 1;
+  const int lanes = p.vectorized_result ? kAccessElements : 1;
   result.split(filter[0], k, lane, lanes, TailStrategy::RoundUp)
       .split(k, k_block, k_thread, 32, TailStrategy::GuardWithIf)
       .split(filter[1], c_block, c_thread, 4, TailStrategy::GuardWithIf)
@@ -232,7 +233,7 @@ void schedule_group_sum(const BackwardFilterGpuParameters &p, Func result, Func 
 
 void schedule_backward_filter_gpu(const KernelKey &key, Func result, const generators::FilterGradient &gradient) {
   const BackwardFilterGpuParameters p = backward_filter_gpu_parameters(key, result);
-  const PixelLoops pixels;
+  const ReductionLoops pixels;
   Func sum = gradient.sum;
   split_pixels(p, sum.update(), gradient.pixels, pixels);
   if (!p.grouped()) return schedule_block_sum(p, result, {}, p.vectorized_result, sum, gradient, pixels);
@@ -255,7 +256,7 @@ void schedule_backward_filter_gpu(const KernelKey &key, Func result, const gener
   group_result.compute_root();
   for (int i = 0; i < 5; ++i) {
     const Halide::Expr extent = result.output_buffer().dim(i).extent();
-    const int unit = i == 0 ? kVector : 1;  // whole vectors, what is beyond the filter is not read
+    const int unit = i == 0 ? kAccessElements : 1;  // whole vectors, what is beyond the filter is not read
     group_result.bound(group_result.args()[i], 0, (extent + unit - 1) / unit * unit);
   }
   for (size_t i = 0; i < groups.size(); ++i) group_result.bound(groups[i], 0, counts[i]);

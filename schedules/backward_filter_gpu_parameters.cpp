@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "ceil_divide.h"
+#include "gpu_machine.h"
+
 namespace halconv::schedules {
 namespace {
 
-constexpr int kSharedBytes = 48 * 1024;  // a block's limit without opting in to more
-constexpr int kLeastThreads = 32;        // a warp
-constexpr int kLeastBlocks = 256;        // two for each multiprocessor of a large GPU
-constexpr int kMostGroups = 32;          // each is as large as the filter, in global memory
-
-template <typename T>
-constexpr T ceil_div(T a, T b) {
-  return (a + b - 1) / b;
-}
+constexpr int kLeastBlocks = 256;  // two for each multiprocessor of a large GPU
+constexpr int kMostGroups = 32;    // each is as large as the filter, in global memory
 
 /// The largest of 64, 48, 32 and 16 channels that divides all of them; else what covers them, at most 64.
 int tile_of_channels(int64_t channels, int most) {
@@ -50,14 +46,14 @@ void choose_threads(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   while (t->c_threads == 1 && !t->staged_by_tap && t->r_threads < std::min<int64_t>(p.filter_height, 8)) {
     t->r_threads *= 2;
   }
-  while (t->threads() % kLeastThreads != 0) t->c_threads *= 2;
+  while (t->threads() % kWarp != 0) t->c_threads *= 2;
 }
 
 /// As many pixels as shared memory holds beside the sums, whole rows of d_dst where they are short.
 void choose_pixels(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
   t->width = static_cast<int>(std::min<int64_t>(p.out_width, 8));
   for (int width = t->width; width >= 5; --width) {
-    if (ceil_div<int64_t>(p.out_width, width) * width < ceil_div<int64_t>(p.out_width, t->width) * t->width) {
+    if (ceil_divide(p.out_width, width) * width < ceil_divide(p.out_width, t->width) * t->width) {
       t->width = width;
     }
   }
@@ -68,14 +64,13 @@ void choose_pixels(const Conv2dProblem &p, BackwardFilterGpuParameters *t) {
 }
 
 void choose_groups(const Conv2dProblem &p, int64_t groups, BackwardFilterGpuParameters *t) {
-  const int64_t tiles = groups * ceil_div<int64_t>(p.out_channels, t->block_k()) *
-                        ceil_div<int64_t>(p.in_channels, t->block_c()) * ceil_div<int64_t>(p.filter_width, t->s) *
-                        ceil_div<int64_t>(p.filter_height, t->r_threads);
+  const int64_t tiles = groups * ceil_divide(p.out_channels, t->block_k()) * ceil_divide(p.in_channels, t->block_c()) *
+                        ceil_divide(p.filter_width, t->s) * ceil_divide(p.filter_height, t->r_threads);
   const int64_t wanted = std::clamp<int64_t>(kLeastBlocks / tiles, 1, kMostGroups);
   const int64_t images = std::min<int64_t>(wanted, p.batch);
-  const int64_t chunks = ceil_div<int64_t>(p.out_height, t->height);
-  const int64_t rows = std::min<int64_t>(ceil_div(wanted, images), chunks);
-  if (images > 1) t->images_per_group = static_cast<int>(ceil_div(p.batch, images));
+  const int64_t chunks = ceil_divide(p.out_height, t->height);
+  const int64_t rows = std::min<int64_t>(ceil_divide(wanted, images), chunks);
+  if (images > 1) t->images_per_group = static_cast<int>(ceil_divide(p.batch, images));
   if (rows > 1) t->row_groups = static_cast<int>(rows);
 }
 
@@ -83,8 +78,8 @@ void choose_groups(const Conv2dProblem &p, int64_t groups, BackwardFilterGpuPara
 BackwardFilterGpuParameters generic_parameters(BackwardFilterGpuParameters t, Halide::Func result) {
   t.c /= words(t);
   const auto tensor = result.output_buffer();
-  const Halide::Expr tiles = ceil_div<Halide::Expr>(tensor.dim(0).extent(), t.block_k()) *
-                             ceil_div<Halide::Expr>(tensor.dim(1).extent(), t.block_c()) * tensor.dim(2).extent() *
+  const auto blocks = [&](int dimension, int block) { return (tensor.dim(dimension).extent() + block - 1) / block; };
+  const Halide::Expr tiles = blocks(0, t.block_k()) * blocks(1, t.block_c()) * tensor.dim(2).extent() *
                              tensor.dim(3).extent() * tensor.dim(4).extent();
   t.row_groups = Halide::clamp(kLeastBlocks / Halide::max(tiles, 1), 1, kMostGroups);
   return t;

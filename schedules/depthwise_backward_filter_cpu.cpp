@@ -15,7 +15,7 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
-struct Loops {
+struct DepthwiseFilterLoops {
   Var channel_task{"channel_task"}, channel_block{"channel_block"}, channel{"channel"}, vector{"vector"}, lane{"lane"};
   Var k_tile{"k_tile"}, k{"k_in_tile"}, s_tile{"s_tile"}, s{"s_in_tile"}, r_tile{"r_tile"}, r{"r_in_tile"};
 };
@@ -24,7 +24,7 @@ struct Loops {
 /// of d_dst once for all taps.
 void schedule_register_tile(const DepthwiseBackwardFilterCpuParameters &p, Func tile, const RVar &x) {
   const Var k = tile.args()[0], s = tile.args()[2], r = tile.args()[3], g = tile.args()[4];
-  const Loops l;
+  const DepthwiseFilterLoops l;
   tile.reorder_storage(g, k, s, r)
       .bound_extent(k, p.multiplier)
       .bound_extent(s, p.columns)
@@ -43,7 +43,7 @@ void schedule_register_tile(const DepthwiseBackwardFilterCpuParameters &p, Func 
 /// The loops over what register tiles sum to, some elements of `stage`, from the innermost to those over blocks of
 /// channels: `tail` says what becomes of a last block that is not whole.
 std::vector<VarOrRVar> schedule_tiles(const DepthwiseBackwardFilterCpuParameters &p, Halide::Stage stage,
-                                      const std::vector<Var> &args, TailStrategy tail, const Loops &l) {
+                                      const std::vector<Var> &args, TailStrategy tail, const DepthwiseFilterLoops &l) {
   const Var k = args[0], c = args[1], s = args[2], r = args[3], g = args[4];
   const TailStrategy guard = TailStrategy::GuardWithIf;
   stage.split(g, l.channel_block, l.channel, p.vectors * p.lanes, tail)
@@ -61,7 +61,7 @@ std::vector<VarOrRVar> schedule_tiles(const DepthwiseBackwardFilterCpuParameters
 
 /// Each register tile sums all pixels.
 void schedule_whole_sums(const KernelKey &key, const DepthwiseBackwardFilterCpuParameters &p, Func tile, Func consumer,
-                         const Loops &l) {
+                         const DepthwiseFilterLoops &l) {
   // Channels of a specialised kernel are at least a vector, and the last vector is moved inwards.
   const TailStrategy tail = key.problem ? TailStrategy::ShiftInwards : TailStrategy::GuardWithIf;
   std::vector<VarOrRVar> order = schedule_tiles(p, Halide::Stage(consumer), consumer.args(), tail, l);
@@ -77,7 +77,8 @@ void schedule_whole_sums(const KernelKey &key, const DepthwiseBackwardFilterCpuP
 
 /// A task goes through its rows once, through all of its channels of a few rows at a time, and adds what register tiles
 /// sum of these to its sums in memory. Returns the tiles.
-Func schedule_sums_by_rows(const DepthwiseBackwardFilterCpuParameters &p, Func sum, Func consumer, const Loops &l) {
+Func schedule_sums_by_rows(const DepthwiseBackwardFilterCpuParameters &p, Func sum, Func consumer,
+                           const DepthwiseFilterLoops &l) {
   const std::vector<RVar> pixels = sum.rvars(0);  // x, the row and, where it is not split off, the image
   const RVar row_block("row_block"), row_of_block("row_of_block");
   sum.update().split(pixels[1], row_block, row_of_block, p.rows_per_block, TailStrategy::GuardWithIf);
@@ -129,7 +130,7 @@ std::pair<Func, Func> split_rows(const DepthwiseBackwardFilterCpuParameters &p, 
 void schedule_depthwise_backward_filter_cpu(const KernelKey &key, Func result,
                                             const generators::FilterGradient &gradient) {
   const DepthwiseBackwardFilterCpuParameters p = depthwise_backward_filter_cpu_parameters(key);
-  const Loops l;
+  const DepthwiseFilterLoops l;
   Func tile = gradient.sum, consumer = result;
   if (p.rows_per_task > 0) std::tie(tile, consumer) = split_rows(p, p.lanes, result, gradient);
   if (p.rows_per_block > 0) {

@@ -11,10 +11,8 @@
 namespace halconv::schedules {
 namespace {
 
-constexpr int kAll = 1 << 16;
-
 /// Enough tasks that a few threads end at about the same time.
-constexpr int64_t kTasks = 8;
+constexpr int64_t kDepthwiseBackwardFilterTasks = 8;
 
 /// Of images in L2, whose tasks are short.
 constexpr int64_t kTasksInL2 = 4;
@@ -35,8 +33,8 @@ void choose_taps(const CpuMachine &machine, const Conv2dProblem &p, DepthwiseBac
 /// then added in their order.
 void choose_tasks(const Conv2dProblem &p, DepthwiseBackwardFilterCpuParameters *t) {
   const int64_t blocks = ceil_divide(p.groups, t->lanes * t->vectors);
-  t->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, kTasks)));
-  const int64_t row_tasks = kTasks / blocks;
+  t->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, kDepthwiseBackwardFilterTasks)));
+  const int64_t row_tasks = kDepthwiseBackwardFilterTasks / blocks;
   t->rows_per_task = row_tasks <= 1 ? 0 : static_cast<int>(ceil_divide(p.out_height, row_tasks));
 }
 
@@ -79,7 +77,7 @@ void choose_tasks_by_rows(const CpuMachine &machine, const KernelKey &key, Depth
   int64_t most_blocks = p.groups / block_channels;
   const int64_t line_blocks = std::clamp<int64_t>(kLineBytes / (block_channels * key.element.bytes()), 1, most_blocks);
   if (t->rows_per_task > 0 || !fits_l2(machine, key)) {
-    t->rows_per_task = static_cast<int>(ceil_divide(p.out_height, ceil_divide(kTasks, p.batch)));
+    t->rows_per_task = static_cast<int>(ceil_divide(p.out_height, ceil_divide(kDepthwiseBackwardFilterTasks, p.batch)));
   } else {
     t->rows_per_task = 0;
     const int64_t task_lines = ceil_divide(ceil_divide(blocks, kTasksInL2), line_blocks);
@@ -98,7 +96,7 @@ int unrolled_pixels(const Conv2dProblem &p, bool by_rows) {
   return pixels;
 }
 
-DepthwiseBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
+DepthwiseBackwardFilterCpuParameters estimate_depthwise_backward_filter(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   DepthwiseBackwardFilterCpuParameters t;
   t.lanes = machine.lanes;
@@ -137,7 +135,7 @@ ScheduleNumbers numbers_of(const DepthwiseBackwardFilterCpuParameters &p) {
 
 std::vector<ScheduleNumbers> depthwise_backward_filter_cpu_space(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
-  const DepthwiseBackwardFilterCpuParameters heuristic = estimate_parameters(key);
+  const DepthwiseBackwardFilterCpuParameters heuristic = estimate_depthwise_backward_filter(key);
   const Conv2dProblem &problem = *key.problem;
   std::vector<int64_t> rows = halved_splits(problem.out_height, 1);
   rows.push_back(0);
@@ -166,7 +164,7 @@ std::vector<ScheduleNumbers> depthwise_backward_filter_cpu_space(const KernelKey
 }
 
 DepthwiseBackwardFilterCpuParameters depthwise_backward_filter_cpu_parameters(const KernelKey &key) {
-  DepthwiseBackwardFilterCpuParameters p = estimate_parameters(key);
+  DepthwiseBackwardFilterCpuParameters p = estimate_depthwise_backward_filter(key);
   std::optional<TunedRow> row = find_tuned_row(key);
   if (!row) return p;
   row->read("vectors", 1, 16, &p.vectors);

@@ -17,14 +17,14 @@ using Halide::VarOrRVar;
 /// Filters of a channel whose code backward_input holds side by side.
 constexpr int64_t kMostUnrolledChannels = 4;
 
-struct Loops {
+struct DepthwiseLoops {
   Var channel_task{"channel_task"}, channel_block{"channel_block"}, channel{"channel"}, vector{"vector"}, lane{"lane"};
   Var row_task{"row_task"}, row{"row"}, row_tile{"row_tile"}, tile_y{"tile_y"};
   Var column_tile{"column_tile"}, tile_x{"tile_x"};
 };
 
 /// The loops around a tile, innermost first.
-std::vector<VarOrRVar> outer_loops(ChannelLoop channel_loop, const Loops &l) {
+std::vector<VarOrRVar> outer_loops(ChannelLoop channel_loop, const DepthwiseLoops &l) {
   switch (channel_loop) {
     case ChannelLoop::kTile:
       return {l.channel_block, l.column_tile, l.row_tile};
@@ -47,7 +47,7 @@ void unroll_taps(Func sum, const Halide::RDom &taps) {
 /// loaded once, and what is padding, or between the pixels of a strided gradient, is resolved when compiling, except at
 /// the image's edges, which Halide splits off. A padded copy would cost a third of the time.
 void schedule_pixel_sum(const DepthwiseCpuParameters &p, int lanes, Func sum, Func result, const Halide::RDom &taps,
-                        const Var &across, const Var &other, const Loops &l) {
+                        const Var &across, const Var &other, const DepthwiseLoops &l) {
   sum.compute_at(Halide::LoopLevel(result, l.tile_x))
       .reorder_storage(across, other)
       .bound_extent(across, p.vectors * p.lanes)
@@ -61,7 +61,7 @@ void schedule_pixel_sum(const DepthwiseCpuParameters &p, int lanes, Func sum, Fu
 /// multiplication reads the copy itself, so that nothing waits in registers but the sums of a tile's pixels, which take
 /// turns tap by tap: those of a pixel wait for each other.
 void schedule_sum_of_copy(const DepthwiseCpuParameters &p, const generators::Convolution &convolution, Func result,
-                          const Var &across, const Var &other, const Loops &l) {
+                          const Var &across, const Var &other, const DepthwiseLoops &l) {
   Func sum = convolution.sum, copy = convolution.padded;
   const Var x = sum.args()[1], y = sum.args()[2];
   const Halide::RDom &taps = convolution.reduction;
@@ -99,7 +99,7 @@ void schedule_tile_sum(const DepthwiseCpuParameters &p, Func sum, Func result, c
 /// The loops of `result`, whose elements are the convolution's sums.
 void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func result,
                     const generators::Convolution &convolution) {
-  const Loops l;
+  const DepthwiseLoops l;
   const Var k = result.args()[0], x = result.args()[1], y = result.args()[2], n = result.args()[3],
             g = result.args()[4];
   const Var across = p.across_multiplier ? k : g, other = p.across_multiplier ? g : k;
@@ -139,8 +139,8 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
     result.partition(l.row_task, Halide::Partition::Never).partition(l.row_tile, Halide::Partition::Never);
     schedule_tile_sum(p, convolution.sum, result, convolution.reduction, across, other);
     // Channels lie side by side, and vectors load and store them whole, where each has one filter.
-    result.specialize(is_forward(key) ? result.output_buffer().dim(4).stride() == 1
-                                      : convolution.reduction.x.extent() == 1);
+    result.specialize(is_depthwise_forward(key) ? result.output_buffer().dim(4).stride() == 1
+                                                : convolution.reduction.x.extent() == 1);
     return;
   }
   if (!p.across_multiplier) result.unroll(other);
@@ -156,7 +156,7 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
 }  // namespace
 
 void schedule_depthwise_cpu(const KernelKey &key, Func result, const generators::Convolution &convolution) {
-  const Loops l;
+  const DepthwiseLoops l;
   schedule_loops(key, depthwise_cpu_parameters(key), result, convolution);
   result.parallel(result.args()[3]).parallel(l.row_task);
   if (key.problem) result.parallel(l.channel_task);

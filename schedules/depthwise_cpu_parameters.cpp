@@ -12,10 +12,8 @@
 namespace halconv::schedules {
 namespace {
 
-constexpr int kAll = 1 << 16;
-
 /// Enough tasks that a few threads end at about the same time.
-constexpr int64_t kTasks = 8;
+constexpr int64_t kDepthwiseTasks = 8;
 
 /// The result: dst, or d_src.
 struct ResultShape {
@@ -24,12 +22,12 @@ struct ResultShape {
 
 ResultShape result_shape(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
-  if (is_forward(key)) return {p.out_height, p.out_width, 1};
+  if (is_depthwise_forward(key)) return {p.out_height, p.out_width, 1};
   return {p.in_height, p.in_width, std::max(p.stride_height, p.stride_width)};
 }
 
 int64_t source_columns(const KernelKey &key) {
-  return is_forward(key) ? key.problem->in_width : key.problem->out_width;
+  return is_depthwise_forward(key) ? key.problem->in_width : key.problem->out_width;
 }
 
 /// What a vector goes along.
@@ -51,7 +49,8 @@ int fitting_lanes(int lanes, int64_t channels) {
 /// Multiples of the stride, so that the remainders of a strided gradient are known for each pixel of a tile.
 void choose_tile(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, DepthwiseCpuParameters *p) {
   const bool many_registers = machine.registers == 32;
-  const bool strided_forward = is_forward(key) && (key.problem->stride_width > 1 || key.problem->stride_height > 1);
+  const bool strided_forward =
+      is_depthwise_forward(key) && (key.problem->stride_width > 1 || key.problem->stride_height > 1);
   const bool shares_rows = many_registers && shape.stride == 1 && !strided_forward;
   if (shape.rows * shape.columns <= 49 && (shares_rows || shape.stride > 1)) {
     p->width = static_cast<int>(least_repeated_part(shape.columns, shape.stride, shape.columns));
@@ -99,7 +98,7 @@ int64_t choose_task_rows(const ResultShape &shape, int64_t height, int64_t least
 int64_t most_task_blocks(const KernelKey &key, const ResultShape &shape, const DepthwiseCpuParameters &p) {
   const int64_t blocks = ceil_divide(channels(key, p), p.vectors * p.lanes);
   const int64_t tasks = key.problem->batch * ceil_divide(shape.rows, p.rows_per_task);
-  return ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks)));
+  return ceil_divide(blocks, std::min(blocks, ceil_divide(kDepthwiseTasks, tasks)));
 }
 
 /// Some rows of some blocks of channels.
@@ -109,7 +108,7 @@ void choose_tasks(const CpuMachine &machine, const KernelKey &key, const ResultS
   const int64_t task_blocks = choose_task_blocks(machine, key, shape, blocks, *p);
   const int64_t channel_tasks = ceil_divide(blocks, task_blocks);
   const int64_t row_tiles = ceil_divide(shape.rows, p->height);
-  const int64_t row_tasks = std::clamp<int64_t>(ceil_divide(kTasks, batch * channel_tasks), 1, row_tiles);
+  const int64_t row_tasks = std::clamp<int64_t>(ceil_divide(kDepthwiseTasks, batch * channel_tasks), 1, row_tiles);
   p->rows_per_task =
       static_cast<int>(choose_task_rows(shape, p->height, ceil_divide(row_tiles, row_tasks) * p->height));
   p->blocks_per_task = static_cast<int>(std::min(task_blocks, most_task_blocks(key, shape, *p)));
@@ -124,7 +123,7 @@ bool conversion_is_long(const KernelKey &key) {
 /// Rows of the result that read as much as L1 holds of a copy of a tile's channels.
 int64_t rows_of_copy(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, int64_t vectors) {
   const Conv2dProblem &p = *key.problem;
-  const int64_t elements = source_columns(key) * (is_forward(key) ? 1 : p.group().out_channels);
+  const int64_t elements = source_columns(key) * (is_depthwise_forward(key) ? 1 : p.group().out_channels);
   const int64_t row_bytes = elements * vectors * machine.lanes * machine.lane_bytes;
   return machine.l1_bytes / row_bytes * shape.stride - p.filter_height + 1;
 }
@@ -142,13 +141,13 @@ constexpr int64_t kMostCopiedColumns = 128;
 /// EPYC, Zen 3).
 void choose_copy(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, DepthwiseCpuParameters *p) {
   const Conv2dProblem &problem = *key.problem;
-  const bool strided_forward = is_forward(key) && (problem.stride_width > 1 || problem.stride_height > 1);
+  const bool strided_forward = is_depthwise_forward(key) && (problem.stride_width > 1 || problem.stride_height > 1);
   if (strided_forward || (key.element.is_bfloat() && shape.rows < kLeastCopiedRows)) return;
   if (source_columns(key) > kMostCopiedColumns) return;
   p->copies_image = true;
   p->channel_loop = ChannelLoop::kTask;
   p->height = static_cast<int>(std::min(shape.rows, shape.stride));
-  const int64_t filters = is_forward(key) ? problem.group().out_channels : 1;
+  const int64_t filters = is_depthwise_forward(key) ? problem.group().out_channels : 1;
   const int64_t columns = std::max(shape.stride, machine.registers / 2 / (p->vectors * filters * p->height));
   p->width = static_cast<int>(least_repeated_part(shape.columns, shape.stride, columns));
   const int64_t rows = std::max(kLeastCopiedRows, rows_of_copy(machine, key, shape, p->vectors));
@@ -157,7 +156,7 @@ void choose_copy(const CpuMachine &machine, const KernelKey &key, const ResultSh
   p->blocks_per_task = static_cast<int>(most_task_blocks(key, shape, *p));
 }
 
-DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
+DepthwiseCpuParameters estimate_depthwise(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   DepthwiseCpuParameters p;
   p.lanes = machine.lanes;
@@ -170,7 +169,7 @@ DepthwiseCpuParameters estimate_parameters(const KernelKey &key) {
   }
   const Conv2dProblem &problem = *key.problem;
   const int64_t multiplier = problem.group().out_channels;
-  p.across_multiplier = is_forward(key) && multiplier >= machine.lanes && multiplier > problem.groups;
+  p.across_multiplier = is_depthwise_forward(key) && multiplier >= machine.lanes && multiplier > problem.groups;
   p.lanes = fitting_lanes(machine.lanes, channels(key, p));
   const ResultShape shape = result_shape(key);
   choose_tile(machine, key, shape, &p);
@@ -202,7 +201,7 @@ std::vector<int64_t> tile_extents(int64_t extent, int64_t stride) {
 }  // namespace
 
 std::vector<ScheduleNumbers> depthwise_cpu_space(const KernelKey &key) {
-  const DepthwiseCpuParameters heuristic = estimate_parameters(key);
+  const DepthwiseCpuParameters heuristic = estimate_depthwise(key);
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const ResultShape shape = result_shape(key);
   std::vector<ScheduleNumbers> space;
@@ -235,10 +234,10 @@ bool computes_pairs(const KernelKey &key) {
   return key.problem->group().out_channels == 1 && key.problem->groups % (2 * key.lanes()) == 0;
 }
 
-bool is_forward(const KernelKey &key) { return key.operation.starts_with(kForward); }
+bool is_depthwise_forward(const KernelKey &key) { return key.operation.starts_with(kForward); }
 
 DepthwiseCpuParameters depthwise_cpu_parameters(const KernelKey &key) {
-  DepthwiseCpuParameters p = estimate_parameters(key);
+  DepthwiseCpuParameters p = estimate_depthwise(key);
   std::optional<TunedRow> row = find_tuned_row(key);
   if (!row) return p;
   const int most_columns = key.problem ? static_cast<int>(result_shape(key).columns) : kAll;

@@ -23,7 +23,7 @@ struct DepthwiseCpuParameters {
 };
 
 /// Whether the kernel computes dst, else d_src.
-bool is_forward(const KernelKey &key);
+bool is_depthwise_forward(const KernelKey &key);
 
 /// Whether the kernel has the channels of pairs in vectors of their own (generators/bf16_pairs.h), two of which are a
 /// tile's.

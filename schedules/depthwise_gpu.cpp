@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "gpu_machine.h"
 #include "halconv/kernel_name.h"
 
 namespace halconv::schedules {
@@ -16,7 +17,6 @@ using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
 
-constexpr int kWarp = 32;
 constexpr int kMostUnrolledTaps = 25;
 constexpr int kPlaneThreads = 128;  // of a block
 constexpr int kRowsPerThread = 8;   // of d_dst, in the filter gradient

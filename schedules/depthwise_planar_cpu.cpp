@@ -62,7 +62,7 @@ void schedule_depthwise_planar_cpu(const KernelKey &key, Func result, const gene
       .parallel(channel_task);
   Func padded = convolution.padded;
   padded.compute_at(LoopLevel(result, row_block)).hoist_storage(LoopLevel(result, channel_task));
-  is_forward(key) ? schedule_src(key, padded) : schedule_dst(key, padded);
+  is_depthwise_forward(key) ? schedule_src(key, padded) : schedule_dst(key, padded);
 
   Func sum = convolution.sum;
   const Halide::RDom &taps = convolution.reduction;
@@ -78,7 +78,7 @@ void schedule_depthwise_planar_cpu(const KernelKey &key, Func result, const gene
   sum.update().reorder(step, remainder, sum_y, taps.y, taps.z, taps.x);
   if (key.problem) {
     sum.update().unroll(taps.y).unroll(taps.z);
-  } else if (is_forward(key)) {
+  } else if (is_depthwise_forward(key)) {
     result.specialize(convolution.column_stride == 1);
   } else {
     result.specialize(result.output_buffer().dim(1).stride() == 1);

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kBlockElements = 2048;
 
 /// Enough tasks that a few threads end at about the same time.
-constexpr int64_t kTasks = 16;
+constexpr int64_t kPlanarTasks = 16;
 constexpr int kHeight = 4;  ///< rows of a tile: neighbours share most of the rows that they read
 
 bool is_backward_filter(const KernelKey &key) { return key.operation.starts_with(kBackwardFilter); }
@@ -32,14 +32,14 @@ bool fits_cache(const KernelKey &key) {
 
 PlaneShape plane_shape(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
-  if (is_forward(key)) return {p.out_height, p.out_width, p.in_height, p.in_width};
+  if (is_depthwise_forward(key)) return {p.out_height, p.out_width, p.in_height, p.in_width};
   return {p.in_height, p.in_width, p.out_height, p.out_width};
 }
 
 int planar_channels_per_task(const KernelKey &key) {
   if (!key.problem) return DepthwisePlanarCpuParameters().channels_per_task;
   // Whole planes in as few tasks as keep threads busy: a 56x56 plane takes less than a microsecond.
-  return static_cast<int>(ceil_divide(key.problem->groups, ceil_divide(kTasks, key.problem->batch)));
+  return static_cast<int>(ceil_divide(key.problem->groups, ceil_divide(kPlanarTasks, key.problem->batch)));
 }
 
 bool has_planar_taps_in_registers(const KernelKey &key) {
@@ -56,7 +56,8 @@ bool turns_planes(const KernelKey &key) {
   const Conv2dProblem &p = *key.problem;
   if (p.groups < kLeastChannels || p.group().out_channels >= key.lanes() || !fits_cache(key)) return false;
   const bool strided = p.stride_height > 1 || p.stride_width > 1;
-  return is_backward_filter(key) || (strided && !is_forward(key)) || plane_shape(key).result_columns <= kShortRow;
+  return is_backward_filter(key) || (strided && !is_depthwise_forward(key)) ||
+         plane_shape(key).result_columns <= kShortRow;
 }
 
 DepthwisePlanarCpuParameters depthwise_planar_cpu_parameters(const KernelKey &key) {
@@ -65,8 +66,8 @@ DepthwisePlanarCpuParameters depthwise_planar_cpu_parameters(const KernelKey &ke
   if (!key.problem) return tile;
   const Conv2dProblem &p = *key.problem;
   const auto [rows, columns, image_rows, image_columns] = plane_shape(key);
-  const int64_t row_stride = is_forward(key) ? 1 : p.stride_height;
-  tile.column_stride = is_forward(key) ? 1 : static_cast<int>(p.stride_width);
+  const int64_t row_stride = is_depthwise_forward(key) ? 1 : p.stride_height;
+  tile.column_stride = is_depthwise_forward(key) ? 1 : static_cast<int>(p.stride_width);
   tile.shifts = tile.column_stride == 1 && row_stride == 1;
   if (tile.shifts) tile.lanes = static_cast<int>(std::min<int64_t>(tile.lanes, columns));
   // A tile of a strided gradient begins at a multiple of the stride, so that the remainders are known in it.

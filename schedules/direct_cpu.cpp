@@ -23,8 +23,8 @@ using Halide::VarOrRVar;
 
 /// Loops of one part; names of their own, because Halide finds a compute_at level by name over all stages of the
 /// result.
-struct Loops {
-  explicit Loops(const ResultPart &part)
+struct PartLoops {
+  explicit PartLoops(const ResultPart &part)
       : suffix(part.update == kPureDefinition ? "" : std::to_string(part.update)),
         image("image" + suffix),
         channel_task("channel_task" + suffix),
@@ -50,11 +50,11 @@ struct Loops {
 };
 
 /// Rows and columns that a part computes; nothing for a generic kernel.
-struct Extents {
+struct PartExtents {
   std::optional<int64_t> columns, rows;
 };
 
-Extents extents_of(const KernelKey &key, const ResultPart &part) {
+PartExtents extents_of(const KernelKey &key, const ResultPart &part) {
   if (part.update != kPureDefinition) {
     return {Halide::Internal::as_const_int(part.x.rvar.extent()), Halide::Internal::as_const_int(part.y.rvar.extent())};
   }
@@ -115,7 +115,7 @@ void schedule_padded(const KernelKey &key, const Convolution &convolution, Func 
 
 /// The loops of register tiles inside a task; `channel` counts those of a block.
 void schedule_tiles(const DirectCpuParameters &p, int lanes, Stage stage, const Var &channel, const VarOrRVar &x,
-                    const VarOrRVar &row, TailStrategy tail, const Loops &loops) {
+                    const VarOrRVar &row, TailStrategy tail, const PartLoops &loops) {
   stage.split(channel, loops.vector, loops.lane, lanes, TailStrategy::GuardWithIf)
       .split(x, loops.column_tile, loops.tile_x, p.width, tail)
       .split(row, loops.row_tile, loops.tile_y, p.height, tail)
@@ -126,13 +126,13 @@ void schedule_tiles(const DirectCpuParameters &p, int lanes, Stage stage, const 
 }
 
 /// Whether a tile at an edge may move inwards. An update may not compute a pixel twice.
-bool computes_pixels_twice(const Extents &extents, const ResultPart &part) {
+bool computes_pixels_twice(const PartExtents &extents, const ResultPart &part) {
   return extents.columns && part.update == kPureDefinition;
 }
 
 /// The loops around the planes of NCHW.
-void schedule_planes(const DirectCpuParameters &p, int lanes, const Extents &extents, Func result, Stage stage,
-                     const ResultPart &part, const Loops &loops) {
+void schedule_planes(const DirectCpuParameters &p, int lanes, const PartExtents &extents, Func result, Stage stage,
+                     const ResultPart &part, const PartLoops &loops) {
   const Var n = result.args()[3], g = result.args()[4];
   stage.split(loops.row, loops.row_tile, loops.tile_y, p.height, TailStrategy::GuardWithIf);
   if (computes_pixels_twice(extents, part)) {
@@ -152,11 +152,12 @@ void schedule_planes(const DirectCpuParameters &p, int lanes, const Extents &ext
 /// two apart. With the copy of the image, both transposed, it reaches 0.91 to 0.95 of the speed of NHWC's kernels on
 /// 3x3 and 7x7 filters, 0.82 on 1x1 512->128 @28, and 0.63 on 1x1 256->64 @56, where each element is used least
 /// (AVX-512, one core of a Xeon, Sapphire Rapids). Returns where the accumulators are computed.
-Halide::LoopLevel schedule_block(const DirectCpuParameters &p, int lanes, Func result, Func sum, const Loops &outer) {
+Halide::LoopLevel schedule_block(const DirectCpuParameters &p, int lanes, Func result, Func sum,
+                                 const PartLoops &outer) {
   Func block = sum.in(result);
   const Var channel = block.args()[0], x = block.args()[1], y = block.args()[2], n = block.args()[3],
             g = block.args()[4];
-  const Loops loops({kPureDefinition, x, y, {}, {}});
+  const PartLoops loops({kPureDefinition, x, y, {}, {}});
   block.compute_at(Halide::LoopLevel(result, outer.row_tile))
       .hoist_storage(Halide::LoopLevel(result, outer.channel_task))
       .bound_extent(channel, p.vectors * lanes);
@@ -187,10 +188,10 @@ void schedule_packed_filter(const KernelKey &key, const generators::PackedFilter
 
 void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, const ResultPart &part) {
   const int lanes = key.lanes();
-  const Loops loops(part);
+  const PartLoops loops(part);
   const Var c = result.args()[0], n = result.args()[3], g = result.args()[4];
   Stage stage = part.update == kPureDefinition ? Stage(result) : result.update(part.update);
-  const Extents extents = extents_of(key, part);
+  const PartExtents extents = extents_of(key, part);
   if (extents.columns) {
     p.width = static_cast<int>(std::min<int64_t>(p.width, *extents.columns));
     p.height = static_cast<int>(std::min<int64_t>(p.height, *extents.rows));
@@ -272,7 +273,7 @@ FilterLayout filter_layout(const KernelKey &key, const DirectCpuParameters &p, c
 /// @7 reaches 55 % so, 36 % without, 512->2048 @7 59 and 36 %, 3x3 512->512 @7 41 and 37 % (forward; one core of a
 /// virtual EPYC, Zen 3).
 BlockPrefetch next_filter_block(const KernelKey &key, const DirectCpuParameters &p, const ResultPart &part) {
-  const Loops loops(part);
+  const PartLoops loops(part);
   const Halide::RDom &reduction = part.convolution.reduction;
   const auto [tap_columns, tap_rows] = taps_of(key, part);
   const auto [columns, rows] = extents_of(key, part);
@@ -297,7 +298,7 @@ BlockPrefetch next_filter_block(const KernelKey &key, const DirectCpuParameters 
 
 /// The next task's rows of the image, fetched while all blocks of the filter are multiplied with a task's.
 BlockPrefetch next_image_rows(const KernelKey &key, const DirectCpuParameters &p, const ResultPart &part) {
-  const Loops loops(part);
+  const PartLoops loops(part);
   const DirectShape shape = direct_shape(key);
   const int64_t rows = p.rows_per_task * shape.columns * shape.reduced_channels * key.element.bytes();
   const int64_t blocks = ceil_divide(shape.result_channels, p.vectors * key.lanes());

@@ -13,7 +13,7 @@ namespace halconv::schedules {
 namespace {
 
 /// Tasks that a convolution is cut into at least, so that several threads have work.
-constexpr int64_t kTasks = 8;
+constexpr int64_t kDirectTasks = 8;
 
 struct Tile {
   int64_t vectors, width, height;
@@ -150,7 +150,7 @@ void choose_tasks(const CpuMachine &machine, const DirectShape &s, DirectCpuPara
   const int64_t image_bytes = is_beyond_l2(machine, filter_bytes(machine, s)) ? machine.l2_bytes : machine.l2_bytes / 8;
   const int64_t blocks = ceil_divide(s.result_channels, p->vectors * machine.lanes);
   const int64_t rows = task_rows(machine, s, p->height, image_bytes);
-  const int64_t channel_tasks = ceil_divide(kTasks, s.images * ceil_divide(s.rows, rows));
+  const int64_t channel_tasks = ceil_divide(kDirectTasks, s.images * ceil_divide(s.rows, rows));
   p->rows_per_task = static_cast<int>(rows);
   p->blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, channel_tasks)));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "direct_gpu_parameters.h"
+#include "gpu_machine.h"
 
 namespace halconv::schedules {
 namespace {
@@ -17,8 +18,6 @@ using Halide::Stage;
 using Halide::TailStrategy;
 using Halide::Var;
 using Halide::VarOrRVar;
-
-constexpr int kVector = 4;  // elements; of floats 128 bits, the widest access
 
 /// The loops of one stage over tiles. Fresh names for each, because Halide finds a compute_at level by name over all
 /// stages of a Func.
@@ -49,7 +48,7 @@ struct TileLoops {
 /// vector could not be written in OpenCL C.
 void split_register_tile(const DirectGpuParameters &p, Stage stage, const TileLoops &l, bool vectorized,
                          const VarOrRVar &channel, const VarOrRVar &x, const VarOrRVar &y) {
-  const int lanes = vectorized ? kVector : 1;
+  const int lanes = vectorized ? kAccessElements : 1;
   stage.split(channel, l.channel, l.lane, lanes, TailStrategy::RoundUp)
       .split(l.channel, l.channel_thread, l.vector, p.channels / lanes, TailStrategy::GuardWithIf)
       .split(x, l.column_thread, l.x, p.width, TailStrategy::GuardWithIf)
@@ -117,11 +116,11 @@ void schedule_accumulators(const DirectGpuParameters &p, Func accumulators, Func
   pixels.compute_at(accumulators, operands)
       .store_in(MemoryType::Register)
       .bound_extent(pixels.args()[0], p.unrolled_chunk);
-  if (kVector % p.unrolled_chunk == 0) pixels.vectorize(pixels.args()[0], p.unrolled_chunk);
+  if (kAccessElements % p.unrolled_chunk == 0) pixels.vectorize(pixels.args()[0], p.unrolled_chunk);
   for (const Var &dimension : pixels.args()) pixels.unroll(dimension);
   Func weights = filter.in(accumulators);
   weights.compute_at(accumulators, member).store_in(MemoryType::Register).bound_extent(weights.args()[0], p.channels);
-  weights.vectorize(weights.args()[0], kVector);
+  weights.vectorize(weights.args()[0], kAccessElements);
   for (const Var &dimension : weights.args()) weights.unroll(dimension);
 }
 
@@ -154,7 +153,7 @@ void stage_in_shared_memory(const DirectGpuParameters &p, Func image, const Loop
       .bound_extent(x, width)
       .bound_extent(y, height);
   for (size_t i = 3; i < dimensions.size(); ++i) image.bound_extent(dimensions[i], 1);
-  image.split(channel, item, lane, p.vectorized_chunk ? kVector : 1, TailStrategy::RoundUp);
+  image.split(channel, item, lane, p.vectorized_chunk ? kAccessElements : 1, TailStrategy::RoundUp);
   if (p.planar) {
     image.fuse(x, y, x).fuse(x, item, item);
   } else {

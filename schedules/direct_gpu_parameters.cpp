@@ -4,12 +4,12 @@
 #include <numeric>
 
 #include "ceil_divide.h"
+#include "gpu_machine.h"
 
 namespace halconv::schedules {
 namespace {
 
-constexpr int kSharedBytes = 48 * 1024;            // a block's limit without opting in to more
-constexpr int kThreads = 128, kLeastThreads = 32;  // of a block
+constexpr int kThreads = 128;  // of a block
 constexpr int kLeastChunk = 8;
 constexpr int kMostUnrolledColumns = 16;  // of the filter
 
@@ -60,7 +60,7 @@ void choose_threads(const Extents &e, DirectGpuParameters *p) {
   p->column_threads = 1;
   while (p->column_threads < 4 && p->column_threads * p->width < e.width) p->column_threads *= 2;
   p->row_threads = pixel_threads / p->column_threads;
-  while (p->row_threads > 1 && (p->row_threads / 2) * p->height >= e.height && p->threads() > kLeastThreads) {
+  while (p->row_threads > 1 && (p->row_threads / 2) * p->height >= e.height && p->threads() > kWarp) {
     p->row_threads /= 2;
   }
 }
@@ -94,7 +94,7 @@ void choose_chunk(const Extents &e, DirectGpuParameters *p) {
     return e.reduced <= 16 && e.reduced * staged_pixels(*p) <= available;
   };
   const auto least_fits = [&] { return least * staged_pixels(*p) <= free_elements(*p); };
-  while (!all_fit() && !least_fits() && p->row_threads > 1 && p->threads() > 2 * kLeastThreads) p->row_threads /= 2;
+  while (!all_fit() && !least_fits() && p->row_threads > 1 && p->threads() > 2 * kWarp) p->row_threads /= 2;
   p->staged_by_tap = (pointwise && p->stride_width * p->stride_height > 1) || p->filter_width > kMostUnrolledColumns ||
                      (!all_fit() && !least_fits());
   if (p->staged_by_tap) {

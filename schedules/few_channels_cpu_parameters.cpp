@@ -23,14 +23,14 @@ double tile_cycles(const CpuMachine &machine, const DirectShape &shape, const Fe
 }
 
 /// Tasks that a convolution is cut into at least, so that several threads have work.
-constexpr int64_t kTasks = 8;
+constexpr int64_t kFewChannelsTasks = 8;
 
 /// As many as have their copy of the image in half of L2. Each task turns the rows anew that it shares with the next.
 int choose_tiles_per_task(const CpuMachine &machine, const DirectShape &shape, int64_t rows) {
   const int64_t row_bytes = (shape.columns + shape.tap_columns - 1) * shape.reduced_channels * machine.lane_bytes;
   const int64_t fitting = (machine.l2_bytes / 2 / row_bytes - (shape.tap_rows - 1)) / rows;
   return static_cast<int>(
-      std::clamp<int64_t>(shape.images * shape.rows / rows / kTasks, 1, std::max<int64_t>(1, fitting)));
+      std::clamp<int64_t>(shape.images * shape.rows / rows / kFewChannelsTasks, 1, std::max<int64_t>(1, fitting)));
 }
 
 }  // namespace

@@ -10,6 +10,9 @@
 
 namespace halconv::schedules {
 
+/// A part as long as every extent that one of several loops is split by.
+constexpr int kAll = 1 << 16;
+
 /// Sizes of the parts when `extent` is cut into 1, 2, 4, ... parts as equal as they can be, each a multiple of
 /// `multiple`; every size once, the largest first.
 inline std::vector<int64_t> halved_splits(int64_t extent, int64_t multiple) {

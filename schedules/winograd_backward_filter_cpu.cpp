@@ -18,7 +18,7 @@ using Halide::Stage;
 using Halide::TailStrategy;
 using Halide::Var;
 
-struct Loops {
+struct WinogradFilterLoops {
   Var k_task{"k_task"}, c_task{"c_task"}, task{"task"}, block{"block"}, vector{"vector"}, lane{"lane"};
   Var c_tile{"c_tile"}, c{"c_in_tile"}, tile_task{"tile_task"};
 };
@@ -56,7 +56,7 @@ void schedule_tiles(const KernelKey &key, const Image &image, int tile_columns) 
   const int tiles_per_task = key.is_planar() ? 4 * tile_columns : 8;
   Func transformed = image.tiles.transformed;
   const std::vector<Var> d = transformed.args();  // channel, j, i, tile, n, g
-  const Loops loops;
+  const WinogradFilterLoops loops;
   transformed.compute_root().reorder_storage(d[0], d[3], d[4], d[1], d[2], d[5]);
   schedule_transformed_image(image.tiles, static_cast<int>(image.channels), key.lanes());
   transformed.split(d[3], loops.tile_task, d[3], tiles_per_task, TailStrategy::GuardWithIf)
@@ -68,7 +68,7 @@ void schedule_tiles(const KernelKey &key, const Image &image, int tile_columns) 
 
 /// vectors x channels accumulators.
 void schedule_accumulators(const WinogradBackwardFilterCpuParameters &p, int lanes, Func stage) {
-  const Loops loops;
+  const WinogradFilterLoops loops;
   const Var k = stage.args()[0], c = stage.args()[1];
   stage.bound_extent(k, p.vectors * lanes).bound_extent(c, p.channels);
   stage.split(k, loops.vector, loops.lane, lanes)
@@ -81,7 +81,7 @@ void schedule_accumulators(const WinogradBackwardFilterCpuParameters &p, int lan
 /// A register tile's loops within a stage that has more channels on both sides.
 void split_register_tiles(const WinogradBackwardFilterCpuParameters &p, int lanes, Stage stage, const Var &k,
                           const Var &c) {
-  const Loops loops;
+  const WinogradFilterLoops loops;
   stage.split(k, loops.block, k, p.vectors * lanes, TailStrategy::RoundUp)
       .split(k, loops.vector, loops.lane, lanes)
       .split(c, loops.c_tile, loops.c, p.channels, TailStrategy::RoundUp)
@@ -97,7 +97,7 @@ std::pair<Func, RVar> schedule_block_sums(const WinogradBackwardFilterCpuParamet
   Func sum = gradient.sum;
   const RVar block("tile_block"), tile("tile"), image = gradient.tiles.y;
   const Var partial_block("partial_block"), partial_image("partial_image");
-  const Loops loops;
+  const WinogradFilterLoops loops;
   sum.update().split(gradient.tiles.x, block, tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
   Func block_sum = sum.update().rfactor({{block, partial_block}, {image, partial_image}});
   schedule_accumulators(p, lanes, block_sum);
@@ -118,7 +118,7 @@ std::pair<Func, RVar> schedule_block_sums(const WinogradBackwardFilterCpuParamet
 void schedule_stored_tiles(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
                            const WinogradFilterGradient &gradient, const Halide::LoopLevel &task) {
   const int lanes = key.lanes();
-  const Loops loops;
+  const WinogradFilterLoops loops;
   Func sum = gradient.sum, products = sum.in(gradient.result_rows);
   const std::vector<Var> d = products.args();  // k, c, j, i, g
   products.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
@@ -143,7 +143,7 @@ void schedule_stored_tiles(const KernelKey &key, const WinogradBackwardFilterCpu
 void schedule_streamed_tiles(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
                              const WinogradFilterGradient &gradient, const Halide::LoopLevel &task) {
   const int lanes = key.lanes();
-  const Loops loops;
+  const WinogradFilterLoops loops;
   Func sum = gradient.sum;
   const std::vector<Var> d = sum.args();  // k, c, j, i, g
   const auto [block_sum, block] = schedule_block_sums(p, lanes, gradient);
@@ -169,7 +169,7 @@ void schedule_winograd_backward_filter_cpu(const KernelKey &key, Func result, co
   const int lanes = key.lanes();
   const Var k = result.args()[0], c = result.args()[1], s = result.args()[2], r = result.args()[3],
             g = result.args()[4];
-  const Loops loops;
+  const WinogradFilterLoops loops;
   const TailStrategy tail = TailStrategy::GuardWithIf;
   result.split(k, loops.k_task, k, p.vectors * lanes * p.blocks_per_task, tail)
       .split(k, loops.vector, loops.lane, lanes, tail)

@@ -14,7 +14,7 @@ namespace halconv::schedules {
 namespace {
 
 /// Enough tasks that a few threads end at about the same time.
-constexpr int64_t kTasks = 4;
+constexpr int64_t kWinogradBackwardFilterTasks = 4;
 
 /// Cycles for one tile and all channels. What overhangs is computed too.
 double cycles(const CpuMachine &machine, const Conv2dProblem &problem, const RegisterTile &tile) {
@@ -34,7 +34,7 @@ void choose_task(const CpuMachine &machine, const Conv2dProblem &problem, int ti
   const int64_t blocks = ceil_divide(problem.out_channels, block);
   const int64_t c_tiles = ceil_divide(problem.in_channels, best->channels);
   const int64_t most = machine.l2_bytes / 4 / (points * machine.lane_bytes);  // products
-  const int64_t tasks = std::min(kTasks, blocks * c_tiles);
+  const int64_t tasks = std::min(kWinogradBackwardFilterTasks, blocks * c_tiles);
   int64_t least = 0;
   for (int64_t k = 1; k <= blocks; ++k) {
     for (int64_t c = 1; c <= c_tiles; ++c) {
@@ -77,7 +77,7 @@ std::vector<RegisterTile> filter_register_tiles(const CpuMachine &machine, const
 
 int tile_of(const KernelKey &key) { return key.operation.ends_with(kWinograd2) ? 2 : 4; }
 
-WinogradBackwardFilterCpuParameters estimate_parameters(const KernelKey &key) {
+WinogradBackwardFilterCpuParameters estimate_winograd_backward_filter(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const RegisterTile tile = filter_register_tiles(machine, *key.problem).front();
   WinogradBackwardFilterCpuParameters best;
@@ -104,7 +104,7 @@ std::vector<ScheduleNumbers> winograd_backward_filter_cpu_space(const KernelKey 
   constexpr size_t kRegisterTiles = 8;
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem &problem = *key.problem;
-  const WinogradBackwardFilterCpuParameters heuristic = estimate_parameters(key);
+  const WinogradBackwardFilterCpuParameters heuristic = estimate_winograd_backward_filter(key);
   std::vector<RegisterTile> tiles = filter_register_tiles(machine, problem);
   tiles.resize(std::min(tiles.size(), kRegisterTiles));
   std::vector<ScheduleNumbers> space;
@@ -125,7 +125,7 @@ std::vector<ScheduleNumbers> winograd_backward_filter_cpu_space(const KernelKey 
 }
 
 WinogradBackwardFilterCpuParameters winograd_backward_filter_cpu_parameters(const KernelKey &key) {
-  WinogradBackwardFilterCpuParameters p = estimate_parameters(key);
+  WinogradBackwardFilterCpuParameters p = estimate_winograd_backward_filter(key);
   std::optional<TunedRow> row = find_tuned_row(key);
   if (!row) return p;
   row->read("vectors", 1, 32, &p.vectors);

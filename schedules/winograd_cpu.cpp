@@ -13,7 +13,7 @@ using Halide::Func;
 using Halide::TailStrategy;
 using Halide::Var;
 
-struct Loops {
+struct WinogradLoops {
   Var block_task{"block_task"}, block{"block"}, vector{"vector"}, lane{"lane"};
   Var tile_row_task{"tile_row_task"}, tile_row{"tile_row"}, tile_column{"tile_column"};
   Var tile_x{"tile_x"}, tile_y{"tile_y"};
@@ -25,7 +25,7 @@ struct Loops {
 void schedule_sum(const WinogradCpuParameters &p, int lanes, const WinogradConvolution &convolution) {
   Func sum = convolution.sum;
   const Var channel = sum.args()[0], tile = sum.args()[3];
-  const Loops loops;
+  const WinogradLoops loops;
   sum.bound_extent(channel, p.vectors * lanes).bound_extent(tile, p.tiles);
   sum.split(channel, loops.vector, loops.lane, lanes)
       .reorder(loops.lane, loops.vector, tile)
@@ -45,7 +45,7 @@ void schedule_sum(const WinogradCpuParameters &p, int lanes, const WinogradConvo
 /// one of rows and one of columns each tile of a block takes an address register, and there are not enough.
 void schedule_products(const WinogradCpuParameters &p, int lanes, Func products) {
   const std::vector<Var> d = products.args();  // channel, j, i, tile, n, g
-  const Loops loops;
+  const WinogradLoops loops;
   products.reorder_storage(d[0], d[1], d[2], d[3], d[4], d[5]);
   // A block that overhangs the channels reads the packed filter's zeros; one that overhangs the tiles moves inwards, as
   // tiles beyond the last would have to be transformed.
@@ -60,7 +60,7 @@ void schedule_products(const WinogradCpuParameters &p, int lanes, Func products)
 
 /// The loops inside a task of the result, tile by tile. Returns where the tiles' rows are transformed back.
 Halide::LoopLevel schedule_pixels(const WinogradConvolution &convolution, Func result) {
-  const Loops loops;
+  const WinogradLoops loops;
   const Var x = result.args()[1], g = result.args()[4];
   result.split(x, loops.tile_column, loops.tile_x, convolution.tile_size, TailStrategy::GuardWithIf)
       .reorder({loops.lane, loops.tile_x, loops.tile_y, loops.vector, loops.tile_column, loops.tile_row, loops.image,
@@ -75,7 +75,7 @@ Halide::LoopLevel schedule_pixels(const WinogradConvolution &convolution, Func r
 /// 0.90 (tiles of 2x2 pixels) and 0.86 (4x4) of the speed of NHWC's schedule; 128, 28x28: 0.89 and 0.97 (AVX-512, one
 /// core of a Xeon, Sapphire Rapids).
 Halide::LoopLevel schedule_planes(const KernelKey &key, Func result, const WinogradConvolution &convolution) {
-  const Loops loops, outer;
+  const WinogradLoops loops, outer;
   const Var x = result.args()[1], g = result.args()[4];
   result.reorder({x, outer.lane, outer.tile_y, outer.vector, outer.tile_row, outer.image, outer.block_task,
                   outer.tile_row_task, outer.image_task, g});
@@ -99,7 +99,7 @@ Halide::LoopLevel schedule_planes(const KernelKey &key, Func result, const Winog
 BlockPrefetch next_filter_point(const KernelKey &key, const WinogradCpuParameters &p,
                                 const WinogradConvolution &convolution) {
   const WinogradShape s = winograd_shape(key);
-  const Loops loops;
+  const WinogradLoops loops;
   const int64_t point = s.image_channels * p.vectors * key.lanes() * key.element.bytes(), block = s.points() * point;
   return {.function = convolution.sum.name(),
           .tensor = "filter",
@@ -122,7 +122,7 @@ std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Func result, c
   const WinogradCpuParameters p = winograd_cpu_parameters(key);
   const int lanes = key.lanes();
   const Var channel = result.args()[0], y = result.args()[2], n = result.args()[3], g = result.args()[4];
-  const Loops loops;
+  const WinogradLoops loops;
   const TailStrategy tail = TailStrategy::GuardWithIf;
   result.split(y, loops.tile_row, loops.tile_y, convolution.tile_size, tail)
       .split(loops.tile_row, loops.tile_row_task, loops.tile_row, p.tile_rows_per_task, tail)
@@ -162,7 +162,7 @@ void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Func pac
                                           const generators::TransformedTiles &tiles) {
   const int lanes = target.natural_vector_size(packed.type());
   const std::vector<Var> d = packed.args();  // lane, q, j, i, block, g
-  const Loops loops;
+  const WinogradLoops loops;
   // Vectors along the block, for backward_input too, whose filter is contiguous along q: 9 taps are gathered where 16
   // or 36 elements would be scattered, 1.4 to 1.9 times as fast at 64 channels, 0.9 to 1.1 times at 512 (AVX2, one core
   // of a virtual EPYC, Zen 3). LLVM takes 4 s for it, not 32 (36 elements, AVX-512).

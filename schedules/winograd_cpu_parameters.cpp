@@ -17,7 +17,7 @@ namespace halconv::schedules {
 namespace {
 
 /// Tasks that a convolution is cut into at least, so that several threads have work.
-constexpr int64_t kTasks = 8;
+constexpr int64_t kWinogradTasks = 8;
 
 /// Cycles of all products of one element of the transformed tiles, for one channel of the image and `tiles` tiles. What
 /// overhangs, channels or tiles, is computed too.
@@ -92,7 +92,7 @@ int prefetched_filter(const CpuMachine &machine, const WinogradShape &s, const R
   return prefetched_channels(machine, filter_bytes(machine, s), int64_t{tile.vectors} * tile.scalars);
 }
 
-WinogradCpuParameters estimate_parameters(const KernelKey &key) {
+WinogradCpuParameters estimate_winograd(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const WinogradShape s = winograd_shape(key);
   const int tile_rows = task_tile_rows(machine, s);
@@ -103,7 +103,7 @@ WinogradCpuParameters estimate_parameters(const KernelKey &key) {
   p.tile_rows_per_task = tile_rows;
   const int64_t blocks = result_blocks(key, p.vectors);
   const int64_t tasks = s.batch * ceil_divide(s.tile_rows, p.tile_rows_per_task);
-  p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kTasks, tasks))));
+  p.blocks_per_task = static_cast<int>(ceil_divide(blocks, std::min(blocks, ceil_divide(kWinogradTasks, tasks))));
   while (blocks % p.blocks_per_task != 0) --p.blocks_per_task;
   p.unroll = unrolled_channels(machine, s, tile);
   p.next_point = fetches_next_point(machine, s, tile_rows, tile) ? 1 : 0;
@@ -149,7 +149,7 @@ std::vector<ScheduleNumbers> winograd_cpu_space(const KernelKey &key) {
   constexpr size_t kRegisterTiles = 12;
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const WinogradShape s = winograd_shape(key);
-  const WinogradCpuParameters heuristic = estimate_parameters(key);
+  const WinogradCpuParameters heuristic = estimate_winograd(key);
   std::vector<ScheduleNumbers> space;
   for (const int64_t tile_rows : halved_splits(s.tile_rows, 1)) {
     std::vector<RegisterTile> tiles = task_register_tiles(machine, s, tile_rows * s.tile_columns);
@@ -174,7 +174,7 @@ std::vector<ScheduleNumbers> winograd_cpu_space(const KernelKey &key) {
 }
 
 WinogradCpuParameters winograd_cpu_parameters(const KernelKey &key) {
-  WinogradCpuParameters p = estimate_parameters(key);
+  WinogradCpuParameters p = estimate_winograd(key);
   std::optional<TunedRow> row = find_tuned_row(key);
   if (!row) return p;
   constexpr int kMost = 1 << 16;

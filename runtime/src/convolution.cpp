@@ -11,9 +11,6 @@ namespace halconv::runtime {
 
 namespace {
 
-Extents<4> input_extents(const Conv2dProblem &p) { return {p.in_channels, p.in_width, p.in_height, p.batch}; }
-Extents<4> output_extents(const Conv2dProblem &p) { return {p.out_channels, p.out_width, p.out_height, p.batch}; }
-
 /// A group's filter as the kernel's side sees it, (blocked channels, other channels, s, r), before blocking.
 Extents<4> filter_extents(const Kernel &kernel, const Conv2dProblem &p) {
   const Conv2dProblem group = p.group();

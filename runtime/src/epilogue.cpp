@@ -12,8 +12,6 @@ namespace {
 
 Extents<2> channel_extents(const Conv2dProblem &p) { return {p.out_channels / p.groups, p.groups}; }
 
-Extents<4> output_extents(const Conv2dProblem &p) { return {p.out_channels, p.out_width, p.out_height, p.batch}; }
-
 /// The least and the greatest integers between the bounds, of those that an int32 holds.
 Bounds integer_bounds(const Bounds &bounds) {
   constexpr double kLeast = std::numeric_limits<int32_t>::min(), kMost = std::numeric_limits<int32_t>::max();

@@ -8,6 +8,7 @@
 
 #include "HalideRuntime.h"
 #include "call_context.h"
+#include "halconv/conv2d_problem.h"
 #include "halconv/targets.h"
 #include "status.h"
 
@@ -16,6 +17,11 @@ namespace halconv::runtime {
 /// Elements per dimension, Halide's order: innermost first.
 template <size_t rank>
 using Extents = std::array<int64_t, rank>;
+
+inline Extents<4> input_extents(const Conv2dProblem &p) { return {p.in_channels, p.in_width, p.in_height, p.batch}; }
+inline Extents<4> output_extents(const Conv2dProblem &p) {
+  return {p.out_channels, p.out_width, p.out_height, p.batch};
+}
 
 /// The most dimensions of a tensor, a filter in blocks, and one that addresses a part of it.
 inline constexpr size_t kMaxDimensions = 7;
