@@ -271,14 +271,16 @@ int choose_blocks_at_once(const KernelKey &key, const BackwardFilterCpuParameter
   return blocks;
 }
 
-/// Tasks that share the pixels each sum a whole filter.
-void check_holds_filter(const KernelKey &key, const BackwardFilterCpuParameters &p, const TunedRow &row) {
+/// Tasks that share the pixels each sum a whole filter, in memory.
+void check_partial_filters(const KernelKey &key, const BackwardFilterCpuParameters &p, const TunedRow &row) {
   const Conv2dProblem group = key.problem->group();
   const int64_t outputs = int64_t{p.blocks_per_task} * p.vectors * key.lanes();
-  if (outputs >= group.out_channels && p.channels_per_task >= group.in_channels) return;
-  row.fail("pixel_tasks is " + std::to_string(p.pixel_tasks) + " and a task holds " + std::to_string(outputs) + " x " +
-           std::to_string(p.channels_per_task) + " channels, expected all " + std::to_string(group.out_channels) +
-           " x " + std::to_string(group.in_channels));
+  if (outputs < group.out_channels || p.channels_per_task < group.in_channels) {
+    row.fail("pixel_tasks is " + std::to_string(p.pixel_tasks) + " and a task holds " + std::to_string(outputs) +
+             " x " + std::to_string(p.channels_per_task) + " channels, expected all " +
+             std::to_string(group.out_channels) + " x " + std::to_string(group.in_channels));
+  }
+  if (p.rows == 0) row.fail("rows is 0 and pixel_tasks is " + std::to_string(p.pixel_tasks) + ", expected 1");
 }
 
 ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
@@ -425,7 +427,7 @@ BackwardFilterCpuParameters backward_filter_cpu_parameters(const KernelKey &key)
     row->fail("channels_per_task is " + std::to_string(p.channels_per_task) + ", expected a multiple of channels, " +
               std::to_string(p.channels));
   }
-  if (p.pixel_tasks > 1) check_holds_filter(key, p, *row);
+  if (p.pixel_tasks > 1) check_partial_filters(key, p, *row);
   return p;
 }
 

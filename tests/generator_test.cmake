@@ -40,6 +40,8 @@ expect_failure("" problem=generic "problem=generic: expected a shape" conv2d_for
 expect_failure("" "${problem};dtype=f16" "dtype=f16: expected f32" conv2d_backward_input_plainfilter)
 expect_failure("conv2d_backward_filter g1mb1_ic8oc8_ih9oh7kh3sh1ph0 pixel_tasks=4 blocks_per_task=1 vectors=1"
   "${tuned}" "table.txt:1: pixel_tasks is 4 and a task holds 4 x " conv2d_backward_filter)
+expect_failure("conv2d_backward_filter g1mb1_ic8oc8_ih9oh7kh3sh1ph0 pixel_tasks=4 rows=0 channels_per_task=8"
+  "${tuned}" "table.txt:1: rows is 0 and pixel_tasks is 4, expected 1" conv2d_backward_filter)
 expect_failure("" "${problem};table=nowhere.txt" "table=nowhere.txt: cannot be read")
 expect_failure("# comment\nconv2d_sideways generic width=1" "${tuned}"
   "table.txt:2: \"conv2d_sideways\", expected an operation")
