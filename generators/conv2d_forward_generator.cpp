@@ -27,7 +27,7 @@ class Conv2dForward : public KernelGenerator<Conv2dForward<Epilogue>> {
     block_ = this->filter_block("conv2d_forward", &Conv2dProblem::out_channels);
     // On a GPU the tiles of the result overhang it, and read zeros there.
     const bool inside = this->problem() && !this->problem()->is_padded() && !this->get_target().has_gpu_feature() &&
-                        this->reads_in_place() &&
+                        this->reads_in_place() && !schedules::reads_filter_in_chunks(this->key("conv2d_forward")) &&
                         this->problem()->group().in_channels % this->channels_per_product() == 0;
     const Halide::Func padded =
         inside ? shifted(src, this->geometry().pad_left, this->geometry().pad_top)

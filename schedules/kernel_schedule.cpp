@@ -13,6 +13,7 @@
 #include "epilogue_backward_cpu.h"
 #include "epilogue_backward_gpu.h"
 #include "few_channels_cpu.h"
+#include "filter_chunks_cpu.h"
 #include "reorder_filter_cpu.h"
 #include "reorder_filter_gpu.h"
 #include "winograd_backward_filter_cpu.h"
@@ -25,6 +26,10 @@ int direct_block(const KernelKey &key) {
   return key.target.has_gpu_feature() ? direct_gpu_block(key) : direct_cpu_block(key);
 }
 
+bool reads_filter_in_chunks(const KernelKey &key) {
+  return !key.target.has_gpu_feature() && reads_filter_in_chunks_cpu(key);
+}
+
 bool shares_image(const KernelKey &key) { return has_few_channels(key); }
 
 std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result, const std::vector<ResultPart> &parts) {
@@ -32,6 +37,8 @@ std::vector<Prefetch> schedule_direct(const KernelKey &key, Halide::Func result,
     schedule_few_channels_cpu(key, result, parts);
   } else if (key.target.has_gpu_feature()) {
     schedule_direct_gpu(key, result, parts);
+  } else if (reads_filter_in_chunks(key)) {
+    return schedule_filter_chunks_cpu(key, result, parts.front());
   } else {
     return schedule_direct_cpu(key, result, parts);
   }

@@ -72,6 +72,9 @@ int direct_block(const KernelKey &key);
 /// Whether schedule_direct's kernel reads all parts' pixels from one copy of the image, with the zeros around it.
 bool shares_image(const KernelKey &key);
 
+/// Whether schedule_direct's kernel sums tiles that may overhang the result, and so reads a copy of the image.
+bool reads_filter_in_chunks(const KernelKey &key);
+
 /// Schedules forward and backward_input: a register tile of result channels times pixels accumulates over all taps
 /// while the filter, the kernel's argument `filter`, streams by, one block of result channels at a time. The kernel is
 /// to be compiled with the prefetches.

@@ -56,6 +56,8 @@ def pytest_generate_tests(metafunc):
     parametrize("large_filter_cpu_kernel", cpu, lambda file: file.problem != "generic" and file.dtype == "f32" and not file.algorithm
                 and file.operation != "conv2d_backward_filter" and "sh1" in file.problem
                 and file.filter_bytes > 5 * 2**20 / 8)
+    parametrize("large_packed_filter_kernel", {"avx2": ".s"}, lambda file: file.algorithm == "plainfilter" and "sh1" in file.problem
+                and file.filter_bytes > 5 * 2**20 / 8)
     parametrize("large_filter_winograd_kernel", {"avx2": ".s"}, lambda file: file.problem != "generic" and file.dtype == "f32"
                 and file.algorithm in ("winograd2", "winograd4") and file.operation != "conv2d_backward_filter"
                 and file.filter_bytes * 16 / 9 > 5 * 2**20 / 8)

@@ -53,6 +53,12 @@ def test_large_filter_is_fetched_ahead(large_filter_cpu_kernel):
     assert 0 < loads <= fetches.count("prefetcht0"), "\n".join(line.text for line in loop)
 
 
+def test_large_filter_is_fetched_before_it_is_packed(large_packed_filter_kernel):
+    """The next block or chunk, into L2, while one is multiplied."""
+    loop = hot_loop(large_packed_filter_kernel)
+    assert any(line.mnemonic == "prefetcht1" for line in loop), "\n".join(line.text for line in loop)
+
+
 def test_large_transformed_filter_is_fetched_ahead(large_filter_winograd_kernel):
     """Of the next element of the transformed tiles, into L2; where a task's tiles of 4x4 pixels are one register tile, some
     channels ahead, into all levels."""
