@@ -16,11 +16,15 @@ namespace {
 /// Enough tasks that a few threads end at about the same time.
 constexpr int64_t kWinogradBackwardFilterTasks = 4;
 
+/// An odd number: rows of channels of a power of two of them would fall into the same few sets of L1.
+constexpr int64_t kMostTilesInSequence = 63;
+
 /// Cycles for one tile and all channels. What overhangs is computed too.
 double cycles(const CpuMachine &machine, const Conv2dProblem &problem, const RegisterTile &tile) {
   const double multiply_adds = tile.vectors * tile.scalars, loads = tile.vectors + tile.scalars;
-  // As many chains as latency times units are not quite enough.
-  const double busy = std::max(multiply_adds / machine.fmas_per_cycle, 1.2 * machine.fma_latency);
+  // As many chains as latency times units are not quite enough: 2 x 5 AVX2 vectors reach 105 % of the peak where 2 x 6
+  // reach 111 % (F(2x2), 512->512 @28, one core of a virtual EPYC, Zen 3).
+  const double busy = std::max(multiply_adds / machine.fmas_per_cycle, 1.5 * machine.fma_latency);
   const double step = std::max(busy, loads / machine.loads_per_cycle) * (1 + 0.05 * loads / multiply_adds);
   return step * static_cast<double>(ceil_divide(problem.out_channels, tile.vectors * machine.lanes) *
                                     ceil_divide(problem.in_channels, tile.scalars));
@@ -51,7 +55,7 @@ void choose_task(const CpuMachine &machine, const Conv2dProblem &problem, int ti
   }
 }
 
-/// At most 64 tiles in sequence, and at most half of an image's: a single sum of them all errs up to 4 % more than the
+/// At most 63 tiles in sequence, and at most half of an image's: a single sum of them all errs up to 4 % more than the
 /// direct sum in sequence does, sums of blocks less.
 void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
                   WinogradBackwardFilterCpuParameters *best) {
@@ -60,13 +64,35 @@ void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int t
   const int64_t channels = problem.in_channels + problem.out_channels;
   best->streams_tiles = problem.batch * tiles * channels * point_bytes > machine.l2_bytes &&
                         problem.in_channels * problem.out_channels * point_bytes <= machine.l2_bytes;
-  int64_t most = 64;
+  int64_t most = kMostTilesInSequence;
   if (best->streams_tiles != 0) {
     const int64_t task_channels = best->channels_per_task + best->blocks_per_task * best->vectors * machine.lanes;
-    most = std::clamp<int64_t>(machine.l2_bytes / 4 / (task_channels * point_bytes), 8, 64);
+    most = std::clamp<int64_t>(machine.l2_bytes / 4 / (task_channels * point_bytes), 8, kMostTilesInSequence);
   }
   const int64_t blocks = std::min(tiles, std::max<int64_t>(2, ceil_divide(tiles, most)));
   best->tiles_in_sequence = static_cast<int>(ceil_divide(tiles, blocks));
+}
+
+/// Tasks of a quarter of a large filter each, whose sums go from and to memory with every block of tiles, where that
+/// moves less than all tasks' reading of stored tiles, channel after channel far apart. Of AVX2's peak, so and with
+/// stored tiles: F(2x2) 256->256 @56 140 and 75 %, 256->512 @28 135 and 97 %, 512->512 @28 140 and 105 %, but 256->256
+/// @14 97 and 115 %; F(4x4) 256->256 @56 203 and 127 %, 512->512 @14 84 and 121 % (one core of a virtual EPYC, Zen 3).
+void stream_large_filter(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
+                         WinogradBackwardFilterCpuParameters *best) {
+  if (best->streams_tiles != 0 || !machine.fetches_blocks_ahead) return;
+  const int64_t block = best->vectors * machine.lanes, blocks = ceil_divide(problem.out_channels, block);
+  const int64_t c_tiles = ceil_divide(problem.in_channels, best->channels);
+  const int64_t image_tiles = ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
+  const int64_t sequences = std::max<int64_t>(2, ceil_divide(image_tiles, kMostTilesInSequence));
+  const int64_t tasks =
+      ceil_divide(blocks, best->blocks_per_task) * ceil_divide(problem.in_channels, best->channels_per_task);
+  const int64_t task_channels = best->blocks_per_task * block + best->channels_per_task;
+  const int64_t stored = image_tiles * (2 * (problem.in_channels + problem.out_channels) + tasks * task_channels);
+  if (2 * sequences * problem.in_channels * problem.out_channels >= stored) return;
+  best->streams_tiles = 1;
+  best->blocks_per_task = static_cast<int>(ceil_divide(blocks, 2));
+  best->channels_per_task = static_cast<int>(ceil_divide(c_tiles, 2)) * best->channels;
+  best->tiles_in_sequence = static_cast<int>(ceil_divide(image_tiles, sequences));
 }
 
 /// Input channels are the scalars.
@@ -85,6 +111,7 @@ WinogradBackwardFilterCpuParameters estimate_winograd_backward_filter(const Kern
   best.channels = tile.scalars;
   choose_task(machine, *key.problem, tile_of(key), &best);
   choose_tiles(machine, *key.problem, tile_of(key), &best);
+  stream_large_filter(machine, *key.problem, tile_of(key), &best);
   return best;
 }
 
