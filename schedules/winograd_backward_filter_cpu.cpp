@@ -1,8 +1,8 @@
 #include "winograd_backward_filter_cpu.h"
 
 #include <array>
-#include <utility>
 
+#include "ceil_divide.h"
 #include "planes_cpu.h"
 #include "transformed_tiles_cpu.h"
 #include "winograd_backward_filter_cpu_parameters.h"
@@ -19,6 +19,7 @@ using Halide::TailStrategy;
 using Halide::Var;
 
 struct WinogradFilterLoops {
+  RVar tile_block{"tile_block"}, tile{"tile"};
   Var k_task{"k_task"}, c_task{"c_task"}, task{"task"}, block{"block"}, vector{"vector"}, lane{"lane"};
   Var c_tile{"c_tile"}, c{"c_in_tile"}, tile_task{"tile_task"};
 };
@@ -90,16 +91,13 @@ void split_register_tiles(const WinogradBackwardFilterCpuParameters &p, int lane
       .unroll(loops.c);
 }
 
-/// The sums of blocks of tiles, each in registers: what rounds off grows with the longest sum. Returns them and the
-/// loop over blocks of the sum's update.
-std::pair<Func, RVar> schedule_block_sums(const WinogradBackwardFilterCpuParameters &p, int lanes,
-                                          const WinogradFilterGradient &gradient) {
-  Func sum = gradient.sum;
-  const RVar block("tile_block"), tile("tile"), image = gradient.tiles.y;
+/// The sums of blocks of tiles that `accumulator` adds up, each in registers: what rounds off grows with the longest
+/// sum. `block` and `tile` are what its loop over tiles is split into.
+Func schedule_block_sums(const WinogradBackwardFilterCpuParameters &p, int lanes, Func accumulator, const RVar &block,
+                         const RVar &tile, const RVar &image) {
   const Var partial_block("partial_block"), partial_image("partial_image");
   const WinogradFilterLoops loops;
-  sum.update().split(gradient.tiles.x, block, tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
-  Func block_sum = sum.update().rfactor({{block, partial_block}, {image, partial_image}});
+  Func block_sum = accumulator.update().rfactor({{block, partial_block}, {image, partial_image}});
   schedule_accumulators(p, lanes, block_sum);
   const Var k = block_sum.args()[0], c = block_sum.args()[1];
   block_sum.update()
@@ -109,7 +107,7 @@ std::pair<Func, RVar> schedule_block_sums(const WinogradBackwardFilterCpuParamet
       .unroll(loops.vector)
       .unroll(c);
   if (p.unroll > 1) block_sum.update().unroll(tile, p.unroll);
-  return {block_sum, block};
+  return block_sum;
 }
 
 /// All tiles of all images in memory, read by every task; the sum of a register tile of the filter stays in registers.
@@ -124,42 +122,81 @@ void schedule_stored_tiles(const KernelKey &key, const WinogradBackwardFilterCpu
   products.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
   split_register_tiles(p, lanes, products, d[0], d[1]);
   products.reorder({loops.lane, loops.vector, loops.c, loops.c_tile, loops.block, d[2], d[3], d[4]});
-  const auto [block_sum, block] = schedule_block_sums(p, lanes, gradient);
+  sum.update().split(gradient.tiles.x, loops.tile_block, loops.tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
+  Func block_sum = schedule_block_sums(p, lanes, sum, loops.tile_block, loops.tile, gradient.tiles.y);
   sum.compute_at(products, loops.c_tile);
   schedule_accumulators(p, lanes, sum);
   const Var k = sum.args()[0], c = sum.args()[1];
   sum.update()
       .split(k, loops.vector, loops.lane, lanes)
-      .reorder(loops.lane, loops.vector, c, block, gradient.tiles.y)
+      .reorder(loops.lane, loops.vector, c, loops.tile_block, gradient.tiles.y)
       .vectorize(loops.lane)
       .unroll(loops.vector)
       .unroll(c);
-  Func(block_sum).compute_at(sum, block);
+  block_sum.compute_at(sum, loops.tile_block);
   for (const Image &image : images(key, gradient)) schedule_tiles(key, image, gradient.tile_columns);
 }
 
-/// A block of tiles after the other goes through L2, where the sums of a task's whole part of the filter stay: tiles of
-/// a large image with few channels, which would come from L3 once for every task.
-void schedule_streamed_tiles(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
-                             const WinogradFilterGradient &gradient, const Halide::LoopLevel &task) {
+/// Adds a block of tiles after the other to `accumulator`'s products: the tiles go through L2. Returns its update.
+Stage schedule_streamed_tiles(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
+                              const WinogradFilterGradient &gradient, Func accumulator) {
   const int lanes = key.lanes();
   const WinogradFilterLoops loops;
-  Func sum = gradient.sum;
-  const std::vector<Var> d = sum.args();  // k, c, j, i, g
-  const auto [block_sum, block] = schedule_block_sums(p, lanes, gradient);
-  sum.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
-  sum.vectorize(d[0], lanes, TailStrategy::RoundUp);
-  split_register_tiles(p, lanes, sum.update(), d[0], d[1]);
-  sum.update().reorder(
-      {loops.lane, loops.vector, loops.c, loops.c_tile, loops.block, d[2], d[3], d[4], block, gradient.tiles.y});
-  Func(block_sum).compute_at(sum, loops.c_tile);
-  for (const Image &image : images(key, gradient)) {
-    Func transformed = image.tiles.transformed;
+  const std::vector<Var> d = accumulator.args();  // k, c, j, i, g, or more
+  const RVar image = gradient.tiles.y;
+  Func block_sum = schedule_block_sums(p, lanes, accumulator, loops.tile_block, loops.tile, image);
+  accumulator.vectorize(d[0], lanes, TailStrategy::RoundUp);
+  Stage update = accumulator.update();
+  split_register_tiles(p, lanes, update, d[0], d[1]);
+  std::vector<Halide::VarOrRVar> order = {loops.lane, loops.vector, loops.c,          loops.c_tile, loops.block,
+                                          d[2],       d[3],         loops.tile_block, image};
+  order.insert(order.end(), d.begin() + 4, d.end());
+  update.reorder(order);
+  block_sum.compute_at(accumulator, loops.c_tile);
+  for (const Image &tiles : images(key, gradient)) {
+    Func transformed = tiles.tiles.transformed;
     const std::vector<Var> e = transformed.args();  // channel, j, i, tile, n, g
-    transformed.compute_at(sum, block).reorder_storage(e[0], e[3], e[4], e[1], e[2], e[5]);
-    schedule_transformed_image(image.tiles, 0, lanes);
-    schedule_padded(key, image, {sum, block});
+    transformed.compute_at(accumulator, loops.tile_block).reorder_storage(e[0], e[3], e[4], e[1], e[2], e[5]);
+    schedule_transformed_image(tiles.tiles, 0, lanes);
+    schedule_padded(key, tiles, {accumulator, loops.tile_block});
   }
+  return update;
+}
+
+/// Threads share the filter. Each transforms all tiles: of a large image with few channels, they would come from L3
+/// once for every task if they were stored.
+void schedule_filter_tasks(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
+                           const WinogradFilterGradient &gradient, const Halide::LoopLevel &task) {
+  Func sum = gradient.sum;
+  const WinogradFilterLoops loops;
+  const std::vector<Var> d = sum.args();
+  sum.update().split(gradient.tiles.x, loops.tile_block, loops.tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
+  sum.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
+  schedule_streamed_tiles(key, p, gradient, sum);
+}
+
+/// Threads share the tiles, in parts that do not depend on how many threads there are: each sums all products of its
+/// own, and these are added in order.
+void schedule_tile_tasks(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
+                         const WinogradFilterGradient &gradient, const Halide::LoopLevel &vector) {
+  const RVar tile_task("tile_task"), tiles("tiles");
+  const Var part("part");
+  const WinogradFilterLoops loops;
+  Func sum = gradient.sum;
+  const int tile_count = static_cast<int>(Halide::Internal::as_const_int(gradient.tiles.x.extent()).value());
+  const int blocks = static_cast<int>(ceil_divide(tile_count, p.tiles_in_sequence));
+  const int task_tiles = static_cast<int>(ceil_divide(blocks, p.tile_tasks)) * p.tiles_in_sequence;
+  sum.update()
+      .split(gradient.tiles.x, tile_task, tiles, task_tiles, TailStrategy::GuardWithIf)
+      .split(tiles, loops.tile_block, loops.tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
+  Func partial = sum.update().rfactor(tile_task, part);
+  const std::vector<Var> d = partial.args();  // k, c, j, i, g, part
+  partial.compute_root().reorder_storage(d[0], d[2], d[3], d[1], d[4], d[5]).parallel(part);
+  schedule_streamed_tiles(key, p, gradient, partial).parallel(part);
+
+  const Var k = sum.args()[0];
+  sum.compute_at(vector).vectorize(k, key.lanes(), TailStrategy::RoundUp);
+  sum.update().reorder(k, tile_task).vectorize(k, key.lanes(), TailStrategy::RoundUp).unroll(tile_task);
 }
 
 }  // namespace
@@ -186,8 +223,10 @@ void schedule_winograd_backward_filter_cpu(const KernelKey &key, Func result, co
   schedule_in_registers(rows, rows.args()[0], lanes, {rows.args()[2], 3}, {rows.args()[3], gradient.image.size});
 
   const Halide::LoopLevel task(result, loops.task);
-  if (p.streams_tiles) {
-    schedule_streamed_tiles(key, p, gradient, task);
+  if (p.tile_tasks > 1) {
+    schedule_tile_tasks(key, p, gradient, {result, loops.vector});
+  } else if (p.streams_tiles) {
+    schedule_filter_tasks(key, p, gradient, task);
   } else {
     schedule_stored_tiles(key, p, gradient, task);
   }

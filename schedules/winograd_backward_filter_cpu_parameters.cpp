@@ -73,6 +73,24 @@ void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int t
   best->tiles_in_sequence = static_cast<int>(ceil_divide(tiles, blocks));
 }
 
+/// Tasks that share the tiles, each with products of the whole filter, where these are little beside the tiles, which
+/// tasks that share the filter each transform anew. Of AVX2's peak, so and by parts of the filter: F(2x2) 64->64 @224
+/// 107 and 71 %, 64->128 @112 111 and 92 %, 128->128 @112 118 and 85 %, 64->64 @56 105 and 98 %, but 128->128 @28 83
+/// and 106 % (one core of a virtual EPYC, Zen 3).
+void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
+                 WinogradBackwardFilterCpuParameters *best) {
+  constexpr int64_t kPasses = 3;  // zeros, sums, and what adds them up
+  if (best->streams_tiles == 0 || !machine.fetches_blocks_ahead) return;
+  const int64_t image_tiles = ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
+  const int64_t channels = problem.in_channels + problem.out_channels;
+  const int64_t products = problem.in_channels * problem.out_channels;
+  if (kWinogradBackwardFilterTasks * kPasses * products >= problem.batch * image_tiles * channels) return;
+  const int64_t tile_bytes = channels * (tile + 2) * (tile + 2) * machine.lane_bytes;
+  const int64_t most = std::clamp<int64_t>(machine.l2_bytes / 2 / tile_bytes, 8, kMostTilesInSequence);
+  best->tiles_in_sequence = static_cast<int>(ceil_divide(image_tiles, ceil_divide(image_tiles, most)));
+  best->tile_tasks = kWinogradBackwardFilterTasks;
+}
+
 /// Tasks of a quarter of a large filter each, whose sums go from and to memory with every block of tiles, where that
 /// moves less than all tasks' reading of stored tiles, channel after channel far apart. Of AVX2's peak, so and with
 /// stored tiles: F(2x2) 256->256 @56 140 and 75 %, 256->512 @28 135 and 97 %, 512->512 @28 140 and 105 %, but 256->256
@@ -111,6 +129,7 @@ WinogradBackwardFilterCpuParameters estimate_winograd_backward_filter(const Kern
   best.channels = tile.scalars;
   choose_task(machine, *key.problem, tile_of(key), &best);
   choose_tiles(machine, *key.problem, tile_of(key), &best);
+  share_tiles(machine, *key.problem, tile_of(key), &best);
   stream_large_filter(machine, *key.problem, tile_of(key), &best);
   return best;
 }
@@ -122,7 +141,8 @@ ScheduleNumbers numbers_of(const WinogradBackwardFilterCpuParameters &p) {
           {"blocks_per_task", p.blocks_per_task},
           {"channels_per_task", p.channels_per_task},
           {"tiles_in_sequence", p.tiles_in_sequence},
-          {"streams_tiles", p.streams_tiles}};
+          {"streams_tiles", p.streams_tiles},
+          {"tile_tasks", p.tile_tasks}};
 }
 
 }  // namespace
@@ -135,17 +155,25 @@ std::vector<ScheduleNumbers> winograd_backward_filter_cpu_space(const KernelKey 
   std::vector<RegisterTile> tiles = filter_register_tiles(machine, problem);
   tiles.resize(std::min(tiles.size(), kRegisterTiles));
   std::vector<ScheduleNumbers> space;
-  for (const RegisterTile &tile : tiles) {
-    const int64_t blocks = ceil_divide(problem.out_channels, tile.vectors * machine.lanes);
-    const std::vector<ScheduleNumbers> choices =
-        combinations({{"vectors", {tile.vectors}},
-                      {"channels", {tile.scalars}},
-                      {"unroll", {1, 2}},
-                      {"blocks_per_task", halved_splits(blocks, 1)},
-                      {"channels_per_task", halved_splits(problem.in_channels, tile.scalars)},
-                      {"tiles_in_sequence", {heuristic.tiles_in_sequence, ceil_divide(heuristic.tiles_in_sequence, 2)}},
-                      {"streams_tiles", {0, 1}}});
+  const std::vector<int64_t> sequences = {heuristic.tiles_in_sequence, ceil_divide(heuristic.tiles_in_sequence, 2)};
+  const auto add = [&](const RegisterTile &tile, const std::vector<int64_t> &blocks,
+                       const std::vector<int64_t> &channels, const std::vector<int64_t> &streams, int64_t tile_tasks) {
+    const std::vector<ScheduleNumbers> choices = combinations({{"vectors", {tile.vectors}},
+                                                               {"channels", {tile.scalars}},
+                                                               {"unroll", {1, 2}},
+                                                               {"blocks_per_task", blocks},
+                                                               {"channels_per_task", channels},
+                                                               {"tiles_in_sequence", sequences},
+                                                               {"streams_tiles", streams},
+                                                               {"tile_tasks", {tile_tasks}}});
     space.insert(space.end(), choices.begin(), choices.end());
+  };
+  for (const RegisterTile &tile : tiles) {
+    const std::vector<int64_t> blocks =
+        halved_splits(ceil_divide(problem.out_channels, tile.vectors * machine.lanes), 1);
+    const std::vector<int64_t> channels = halved_splits(problem.in_channels, tile.scalars);
+    add(tile, blocks, channels, {0, 1}, 1);
+    add(tile, {blocks.back()}, {channels.back()}, {1}, kWinogradBackwardFilterTasks);
   }
   sort_by_difference(numbers_of(heuristic), &space);
   return space;
@@ -162,6 +190,8 @@ WinogradBackwardFilterCpuParameters winograd_backward_filter_cpu_parameters(cons
   row->read("channels_per_task", 1, 1 << 16, &p.channels_per_task);
   row->read("tiles_in_sequence", 1, 64, &p.tiles_in_sequence);
   row->read("streams_tiles", 0, 1, &p.streams_tiles);
+  if (p.streams_tiles == 0) p.tile_tasks = 1;
+  row->read("tile_tasks", 1, p.streams_tiles != 0 ? 64 : 1, &p.tile_tasks);
   row->check_all_read();
   return p;
 }

@@ -13,6 +13,7 @@ struct WinogradBackwardFilterCpuParameters {
   int channels_per_task = 1;      ///< input channels in a task
   int tiles_in_sequence = 1;      ///< tiles that are added one after another; then their sum is added to others
   int streams_tiles = 0;  ///< 1: a task transforms tiles and adds them block by block; 0: all are transformed first
+  int tile_tasks = 1;     ///< parts of the tiles, each summed into products of its own; only where tiles are streamed
 };
 
 /// The tuned row where there is one, else the heuristic's choice.
