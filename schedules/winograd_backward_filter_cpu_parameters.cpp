@@ -87,7 +87,7 @@ void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int ti
   if (kWinogradBackwardFilterTasks * kPasses * products >= problem.batch * image_tiles * channels) return;
   const int64_t tile_bytes = channels * (tile + 2) * (tile + 2) * machine.lane_bytes;
   const int64_t most = std::clamp<int64_t>(machine.l2_bytes / 2 / tile_bytes, 8, kMostTilesInSequence);
-  best->tiles_in_sequence = static_cast<int>(ceil_divide(image_tiles, ceil_divide(image_tiles, most)));
+  best->tiles_in_sequence = static_cast<int>(ceil_divide(image_tiles, ceil_divide(image_tiles, most))) | 1;  // odd
   best->tile_tasks = kWinogradBackwardFilterTasks;
 }
 
