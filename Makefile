@@ -71,7 +71,7 @@ $(2) $(CMAKE) --build --preset $(1) -j $(JOBS)
 $(2) $(BIN)/ctest --preset $(1) -j $(JOBS)
 endef
 
-# The compiler of kernels is the same program in all builds, and takes minutes to compile. The argument: one of the tools alone.
+# The compiler of kernels is the same program in all builds. The argument: one of the tools alone.
 define build_host_tools
 $(CMAKE) --preset host_tools
 $(CMAKE) --build --preset host_tools -j $(JOBS) $(addprefix --target ,$(1))
