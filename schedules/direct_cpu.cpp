@@ -13,7 +13,6 @@ namespace halconv::schedules {
 namespace {
 
 using generators::Convolution;
-using Halide::Expr;
 using Halide::Func;
 using Halide::RVar;
 using Halide::Stage;
@@ -67,50 +66,6 @@ PartExtents extents_of(const KernelKey &key, const ResultPart &part) {
 bool has_taps(const ResultPart &part) {
   const Halide::RDom &reduction = part.convolution.reduction;
   return !Halide::Internal::is_const_zero(reduction.y.extent() * reduction.z.extent());
-}
-
-/// The accumulators: vectors x width x height registers, live from the first product to the last.
-/// `together` channels are multiplied at once: a dot product is a sum over vectors of pairs.
-void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together, Func sum, const Halide::RDom &taps) {
-  const Var channel = sum.args()[0], x = sum.args()[1], y = sum.args()[2], n = sum.args()[3], g = sum.args()[4];
-  const Var vector("vector"), lane("lane");
-  sum.bound_extent(channel, p.vectors * lanes).bound_extent(x, p.width).bound_extent(y, p.height);
-  sum.split(channel, vector, lane, lanes)
-      .reorder(lane, vector, x, y)
-      .vectorize(lane)
-      .unroll(vector)
-      .unroll(x)
-      .unroll(y);
-  RVar products = taps.x;
-  Stage update = sum.update();
-  update.split(channel, vector, lane, lanes);
-  if (together > 1) {
-    const RVar member("member");
-    products = RVar("products");
-    update.split(taps.x, products, member, together).reorder(member, lane).atomic().vectorize(member);
-  }
-  update.reorder(lane, vector, x, y, products, taps.y, taps.z, n, g).vectorize(lane).unroll(vector).unroll(x).unroll(y);
-  if (p.unroll > together) update.unroll(products, p.unroll / together);
-}
-
-/// A task's part of the image, with the zeros around it, at `level`; where there are none, nothing beyond the image may
-/// be read.
-void schedule_padded(const KernelKey &key, const Convolution &convolution, Func padded, const Expr &channels, int lanes,
-                     const Halide::LoopLevel &level) {
-  const Var channel = padded.args()[0], x = padded.args()[1];
-  const int64_t known = key.problem ? direct_shape(key).reduced_channels : 0;
-  if (known > 0 && known < lanes / 2) {
-    const TailStrategy tail = convolution.inside ? TailStrategy::GuardWithIf : TailStrategy::RoundUp;
-    padded.compute_at(level).reorder(channel, x).unroll(channel).vectorize(x, lanes, tail);
-    return;
-  }
-  if (key.is_planar()) {
-    return gather_planes(padded, PlaneChannels::kOfGroup, level,
-                         {key.problem ? std::optional(known) : std::nullopt, {}}, lanes);
-  }
-  padded.compute_at(level).vectorize(channel, lanes, TailStrategy::GuardWithIf);
-  // One cache line more than the channels: pixels a power of two apart would all fall into the same few sets of L1.
-  if (known % 256 == 0) padded.align_storage(channel, channels + 16);
 }
 
 /// The loops of register tiles inside a task; `channel` counts those of a block.
@@ -233,10 +188,8 @@ void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, con
   stage.fuse(n, g, loops.image).parallel(loops.image).parallel(loops.row_task).parallel(loops.channel_task);
   if (key.packs_filter) schedule_packed_filter(key, convolution.filter, {result, loops.channel_block});
   Func(convolution.sum).compute_at(tile);
-  schedule_accumulators(p, lanes, key.channels_per_product(), convolution.sum, convolution.reduction);
-  if (in_place) return;
-  schedule_padded(key, convolution, convolution.padded, convolution.reduction.x.extent(), lanes,
-                  Halide::LoopLevel(result, loops.row_task));
+  schedule_accumulators(p, lanes, key.channels_per_product(), convolution.sum);
+  if (!in_place) schedule_padded(key, convolution, {result, loops.row_task});
 }
 
 /// Columns and rows of the filter that a part of a specialised kernel reads.
@@ -331,6 +284,49 @@ std::vector<Prefetch> prefetches_of(const KernelKey &key, const DirectCpuParamet
 }
 
 }  // namespace
+
+void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together, Func sum) {
+  const Var channel = sum.args()[0], x = sum.args()[1], y = sum.args()[2];
+  const Var vector("vector"), lane("lane");
+  sum.bound_extent(channel, p.vectors * lanes).bound_extent(x, p.width).bound_extent(y, p.height);
+  sum.split(channel, vector, lane, lanes)
+      .reorder(lane, vector, x, y)
+      .vectorize(lane)
+      .unroll(vector)
+      .unroll(x)
+      .unroll(y);
+  std::vector<RVar> summed = sum.rvars(0);  // channels innermost
+  Stage update = sum.update();
+  update.split(channel, vector, lane, lanes);
+  if (together > 1) {
+    const RVar products("products"), member("member");
+    update.split(summed.front(), products, member, together).reorder(member, lane).atomic().vectorize(member);
+    summed.front() = products;
+  }
+  std::vector<VarOrRVar> order = {lane, vector, x, y};
+  order.insert(order.end(), summed.begin(), summed.end());
+  update.reorder(order).vectorize(lane).unroll(vector).unroll(x).unroll(y);
+  if (p.unroll > together) update.unroll(summed.front(), p.unroll / together);
+}
+
+void schedule_padded(const KernelKey &key, const Convolution &convolution, const Halide::LoopLevel &level) {
+  Func padded = convolution.padded;
+  const int lanes = key.lanes();
+  const Var channel = padded.args()[0], x = padded.args()[1];
+  const int64_t known = key.problem ? direct_shape(key).reduced_channels : 0;
+  if (known > 0 && known < lanes / 2) {
+    const TailStrategy tail = convolution.inside ? TailStrategy::GuardWithIf : TailStrategy::RoundUp;
+    padded.compute_at(level).reorder(channel, x).unroll(channel).vectorize(x, lanes, tail);
+    return;
+  }
+  if (key.is_planar()) {
+    return gather_planes(padded, PlaneChannels::kOfGroup, level,
+                         {key.problem ? std::optional(known) : std::nullopt, {}}, lanes);
+  }
+  padded.compute_at(level).vectorize(channel, lanes, TailStrategy::GuardWithIf);
+  // One cache line more than the channels: pixels a power of two apart would all fall into the same few sets of L1.
+  if (known % 256 == 0) padded.align_storage(channel, convolution.reduction.x.extent() + 16);
+}
 
 int direct_cpu_block(const KernelKey &key) { return direct_cpu_parameters(key).vectors * key.lanes(); }
 

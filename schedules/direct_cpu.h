@@ -4,9 +4,18 @@
 
 #include <vector>
 
+#include "direct_cpu_parameters.h"
 #include "kernel_schedule.h"
 
 namespace halconv::schedules {
+
+/// The accumulators: vectors x width x height registers, live from the first product to the last.
+/// `together` channels are multiplied at once: a dot product is a sum over vectors of pairs.
+void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together, Halide::Func sum);
+
+/// A task's part of the image, with the zeros around it, at `level`; where there are none, nothing beyond the image may
+/// be read.
+void schedule_padded(const KernelKey &key, const generators::Convolution &convolution, const Halide::LoopLevel &level);
 
 int direct_cpu_block(const KernelKey &key);
 

@@ -8,9 +8,6 @@
 
 namespace halconv::schedules {
 
-/// See reads_filter_in_chunks.
-bool reads_filter_in_chunks_cpu(const KernelKey &key);
-
 std::vector<Prefetch> schedule_filter_chunks_cpu(const KernelKey &key, Halide::Func result, const ResultPart &part);
 
 }  // namespace halconv::schedules

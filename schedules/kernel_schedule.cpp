@@ -14,6 +14,7 @@
 #include "epilogue_backward_gpu.h"
 #include "few_channels_cpu.h"
 #include "filter_chunks_cpu.h"
+#include "filter_chunks_cpu_parameters.h"
 #include "reorder_filter_cpu.h"
 #include "reorder_filter_gpu.h"
 #include "winograd_backward_filter_cpu.h"

@@ -91,22 +91,23 @@ void split_register_tiles(const WinogradBackwardFilterCpuParameters &p, int lane
       .unroll(loops.c);
 }
 
-/// The sums of blocks of tiles that `accumulator` adds up, each in registers: what rounds off grows with the longest
-/// sum. `block` and `tile` are what its loop over tiles is split into.
-Func schedule_block_sums(const WinogradBackwardFilterCpuParameters &p, int lanes, Func accumulator, const RVar &block,
-                         const RVar &tile, const RVar &image) {
+/// The sums of blocks of the tiles that `accumulator` adds up, each in registers: what rounds off grows with the
+/// longest sum.
+Func schedule_block_sums(const WinogradBackwardFilterCpuParameters &p, int lanes, Func accumulator) {
+  const RVar tiles = accumulator.rvars(0)[0], image = accumulator.rvars(0)[1];
   const Var partial_block("partial_block"), partial_image("partial_image");
   const WinogradFilterLoops loops;
-  Func block_sum = accumulator.update().rfactor({{block, partial_block}, {image, partial_image}});
+  accumulator.update().split(tiles, loops.tile_block, loops.tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
+  Func block_sum = accumulator.update().rfactor({{loops.tile_block, partial_block}, {image, partial_image}});
   schedule_accumulators(p, lanes, block_sum);
   const Var k = block_sum.args()[0], c = block_sum.args()[1];
   block_sum.update()
       .split(k, loops.vector, loops.lane, lanes)
-      .reorder(loops.lane, loops.vector, c, tile)
+      .reorder(loops.lane, loops.vector, c, loops.tile)
       .vectorize(loops.lane)
       .unroll(loops.vector)
       .unroll(c);
-  if (p.unroll > 1) block_sum.update().unroll(tile, p.unroll);
+  if (p.unroll > 1) block_sum.update().unroll(loops.tile, p.unroll);
   return block_sum;
 }
 
@@ -122,8 +123,7 @@ void schedule_stored_tiles(const KernelKey &key, const WinogradBackwardFilterCpu
   products.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
   split_register_tiles(p, lanes, products, d[0], d[1]);
   products.reorder({loops.lane, loops.vector, loops.c, loops.c_tile, loops.block, d[2], d[3], d[4]});
-  sum.update().split(gradient.tiles.x, loops.tile_block, loops.tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
-  Func block_sum = schedule_block_sums(p, lanes, sum, loops.tile_block, loops.tile, gradient.tiles.y);
+  Func block_sum = schedule_block_sums(p, lanes, sum);
   sum.compute_at(products, loops.c_tile);
   schedule_accumulators(p, lanes, sum);
   const Var k = sum.args()[0], c = sum.args()[1];
@@ -144,7 +144,7 @@ Stage schedule_streamed_tiles(const KernelKey &key, const WinogradBackwardFilter
   const WinogradFilterLoops loops;
   const std::vector<Var> d = accumulator.args();  // k, c, j, i, g, or more
   const RVar image = gradient.tiles.y;
-  Func block_sum = schedule_block_sums(p, lanes, accumulator, loops.tile_block, loops.tile, image);
+  Func block_sum = schedule_block_sums(p, lanes, accumulator);
   accumulator.vectorize(d[0], lanes, TailStrategy::RoundUp);
   Stage update = accumulator.update();
   split_register_tiles(p, lanes, update, d[0], d[1]);
@@ -168,9 +168,7 @@ Stage schedule_streamed_tiles(const KernelKey &key, const WinogradBackwardFilter
 void schedule_filter_tasks(const KernelKey &key, const WinogradBackwardFilterCpuParameters &p,
                            const WinogradFilterGradient &gradient, const Halide::LoopLevel &task) {
   Func sum = gradient.sum;
-  const WinogradFilterLoops loops;
-  const std::vector<Var> d = sum.args();
-  sum.update().split(gradient.tiles.x, loops.tile_block, loops.tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
+  const std::vector<Var> d = sum.args();  // k, c, j, i, g
   sum.compute_at(task).reorder_storage(d[0], d[2], d[3], d[1], d[4]);
   schedule_streamed_tiles(key, p, gradient, sum);
 }
@@ -181,14 +179,11 @@ void schedule_tile_tasks(const KernelKey &key, const WinogradBackwardFilterCpuPa
                          const WinogradFilterGradient &gradient, const Halide::LoopLevel &vector) {
   const RVar tile_task("tile_task"), tiles("tiles");
   const Var part("part");
-  const WinogradFilterLoops loops;
   Func sum = gradient.sum;
   const int tile_count = static_cast<int>(Halide::Internal::as_const_int(gradient.tiles.x.extent()).value());
   const int blocks = static_cast<int>(ceil_divide(tile_count, p.tiles_in_sequence));
   const int task_tiles = static_cast<int>(ceil_divide(blocks, p.tile_tasks)) * p.tiles_in_sequence;
-  sum.update()
-      .split(gradient.tiles.x, tile_task, tiles, task_tiles, TailStrategy::GuardWithIf)
-      .split(tiles, loops.tile_block, loops.tile, p.tiles_in_sequence, TailStrategy::GuardWithIf);
+  sum.update().split(gradient.tiles.x, tile_task, tiles, task_tiles, TailStrategy::GuardWithIf);
   Func partial = sum.update().rfactor(tile_task, part);
   const std::vector<Var> d = partial.args();  // k, c, j, i, g, part
   partial.compute_root().reorder_storage(d[0], d[2], d[3], d[1], d[4], d[5]).parallel(part);

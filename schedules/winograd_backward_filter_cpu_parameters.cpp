@@ -55,11 +55,15 @@ void choose_task(const CpuMachine &machine, const Conv2dProblem &problem, int ti
   }
 }
 
+int64_t tiles_of_image(const Conv2dProblem &problem, int tile) {
+  return ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
+}
+
 /// At most 63 tiles in sequence, and at most half of an image's: a single sum of them all errs up to 4 % more than the
 /// direct sum in sequence does, sums of blocks less.
 void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
                   WinogradBackwardFilterCpuParameters *best) {
-  const int64_t tiles = ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
+  const int64_t tiles = tiles_of_image(problem, tile);
   const int64_t point_bytes = (tile + 2) * (tile + 2) * machine.lane_bytes;
   const int64_t channels = problem.in_channels + problem.out_channels;
   best->streams_tiles = problem.batch * tiles * channels * point_bytes > machine.l2_bytes &&
@@ -81,7 +85,7 @@ void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int ti
                  WinogradBackwardFilterCpuParameters *best) {
   constexpr int64_t kPasses = 3;  // zeros, sums, and what adds them up
   if (best->streams_tiles == 0 || !machine.fetches_blocks_ahead) return;
-  const int64_t image_tiles = ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
+  const int64_t image_tiles = tiles_of_image(problem, tile);
   const int64_t channels = problem.in_channels + problem.out_channels;
   const int64_t products = problem.in_channels * problem.out_channels;
   if (kWinogradBackwardFilterTasks * kPasses * products >= problem.batch * image_tiles * channels) return;
@@ -100,7 +104,7 @@ void stream_large_filter(const CpuMachine &machine, const Conv2dProblem &problem
   if (best->streams_tiles != 0 || !machine.fetches_blocks_ahead) return;
   const int64_t block = best->vectors * machine.lanes, blocks = ceil_divide(problem.out_channels, block);
   const int64_t c_tiles = ceil_divide(problem.in_channels, best->channels);
-  const int64_t image_tiles = ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
+  const int64_t image_tiles = tiles_of_image(problem, tile);
   const int64_t sequences = std::max<int64_t>(2, ceil_divide(image_tiles, kMostTilesInSequence));
   const int64_t tasks =
       ceil_divide(blocks, best->blocks_per_task) * ceil_divide(problem.in_channels, best->channels_per_task);

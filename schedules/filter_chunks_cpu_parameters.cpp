@@ -1,0 +1,49 @@
+#include "filter_chunks_cpu_parameters.h"
+
+#include <algorithm>
+
+#include "ceil_divide.h"
+#include "cpu_machine.h"
+#include "filter_prefetch.h"
+#include "halconv/kernel_name.h"
+
+namespace halconv::schedules {
+namespace {
+
+/// Channels of the result that a task computes at most: the filter is read so many neighbours at a time. With 128,
+/// 3x3/2 512->512 @14 reaches 46 % of AVX2's peak instead of 53 %; with 32, 1x1 2048->512 @7 the same (one core of a
+/// virtual EPYC, Zen 3).
+constexpr int64_t kTaskChannels = 64;
+
+/// Channels summed in registers before they are added to the sums in memory. With 128, 1x1 2048->512 @7 reaches 62 % of
+/// the peak instead of 66 %, 3x3 the same (likewise).
+constexpr int kChunk = 64;
+
+/// Pixels of an image from which on a block of the filter is used often enough to be packed whole: 3x3 512->512 @10
+/// reaches 84 % by chunks and 77 %, 256->256 @14 80 % and 90 % (likewise).
+constexpr int64_t kManyPixels = 128;
+
+}  // namespace
+
+/// Of filters from beyond L2, those of which a block that a register tile goes through takes too much of it. Of AVX2's
+/// peak, by chunks and by whole blocks: 3x3 512->512 @7 70 and 57 %, 3x3/2 512->512 @14 53 and 41 %, 1x1/2 1024->2048
+/// @14, 96 KB, 53 and 43 %, but 1x1 512->1024 @10, 48 KB, 66 and 74 % (one core of a virtual EPYC, Zen 3).
+bool reads_filter_in_chunks_cpu(const KernelKey &key) {
+  if (!key.packs_filter || !is_forward(key.operation) || key.problem->groups > 1) return false;
+  const CpuMachine machine = cpu_machine(key.target, key.accumulator());
+  const Conv2dProblem &p = *key.problem;
+  const int64_t channel = p.filter_height * p.filter_width * p.in_channels * key.element.bytes();
+  const int64_t block = channel * direct_cpu_parameters(key).vectors * key.lanes();
+  return machine.fetches_blocks_ahead && is_beyond_l2(machine, channel * p.out_channels) &&
+         block > machine.l2_bytes / 16 && p.out_height * p.out_width < kManyPixels && p.in_channels % kChunk == 0;
+}
+
+FilterChunksCpuParameters filter_chunks_cpu_parameters(const KernelKey &key) {
+  FilterChunksCpuParameters p = {direct_cpu_parameters(key), kChunk};
+  const int64_t block = p.tile.vectors * key.lanes(), blocks = ceil_divide(key.problem->out_channels, block);
+  const int64_t tasks = ceil_divide(blocks, std::max<int64_t>(1, kTaskChannels / block));
+  p.tile.blocks_per_task = static_cast<int>(ceil_divide(blocks, tasks));
+  return p;
+}
+
+}  // namespace halconv::schedules
