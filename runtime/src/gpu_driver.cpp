@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
+#include <string_view>
 
 #include "HalideRuntimeCuda.h"
 #include "HalideRuntimeOpenCL.h"
@@ -14,7 +15,7 @@ namespace halconv::runtime {
 
 namespace {
 
-/// RTLD_GLOBAL: Halide's runtime looks for the driver's functions among the process's symbols before it loads a library
+/// RTLD_GLOBAL: Halide's runtime looks for OpenCL's functions among the process's symbols before it loads a library
 /// itself, and knows fewer names of it.
 void *load_library(std::initializer_list<const char *> names) {
   for (const char *name : names) {
@@ -38,7 +39,21 @@ void *opencl_library() {
   return library;
 }
 
+/// cuModuleUnload. As the process exits, Halide unloads the modules of a process that has had more than 64 twice, the
+/// second time as null: its cache counts those that it moves to a larger table again, and then keeps a table of modules
+/// that are gone (gpu_context_common.h, resize_table and release_all; Halide 21).
+int unload_cuda_module(void *module) {
+  static const auto unload = find_function<int(void *)>(cuda_library(), "cuModuleUnload");
+  return module == nullptr || unload == nullptr ? 0 : unload(module);
+}
+
 }  // namespace
+
+/// Takes the place of the function by which Halide's runtime finds the driver's.
+extern "C" void *halide_cuda_get_symbol(void *, const char *name) {
+  if (std::string_view(name) == "cuModuleUnload") return reinterpret_cast<void *>(&unload_cuda_module);
+  return cuda_library() == nullptr ? nullptr : dlsym(cuda_library(), name);
+}
 
 std::string find_cuda_device() {
   // Halide caps kernels at 64 registers a thread when it loads them, unless this says otherwise: a quarter of what the
