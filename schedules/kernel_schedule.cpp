@@ -17,6 +17,7 @@
 #include "filter_chunks_cpu_parameters.h"
 #include "reorder_filter_cpu.h"
 #include "reorder_filter_gpu.h"
+#include "reorder_filter_winograd_cpu.h"
 #include "winograd_backward_filter_cpu.h"
 #include "winograd_cpu.h"
 
@@ -93,9 +94,9 @@ std::vector<Prefetch> schedule_winograd(const KernelKey &key, Halide::Func resul
   return schedule_winograd_cpu(key, result, convolution);
 }
 
-void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed,
-                                      const generators::TransformedTiles &tiles) {
-  schedule_reorder_filter_winograd_cpu(target, packed, tiles);
+void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed, Halide::Func taps,
+                                      const Halide::Var &contiguous, const generators::TransformedTiles &tiles) {
+  schedule_reorder_filter_winograd_cpu(target, packed, taps, contiguous, tiles);
 }
 
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,

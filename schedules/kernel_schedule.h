@@ -121,9 +121,9 @@ void schedule_epilogue_backward(const KernelKey &key, Halide::Func masked, Halid
 /// Schedules reorder_filter_*, a copy; `contiguous` is the dimension of `packed` along which the filter has stride 1.
 void schedule_reorder_filter(const Halide::Target &target, Halide::Func packed, const Halide::Var &contiguous);
 
-/// Schedules reorder_filter_*_winograd*, a transform. CPU targets only.
-void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed,
-                                      const generators::TransformedTiles &tiles);
+/// Schedules reorder_filter_*_winograd*, a transform of `taps`, whose arguments are those of `tiles`. CPU targets only.
+void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func packed, Halide::Func taps,
+                                      const Halide::Var &contiguous, const generators::TransformedTiles &tiles);
 
 /// Schedules a gradient that propagate_adjoints derived, whatever stages it consists of: vectors over the innermost
 /// dimension and threads over the outermost.

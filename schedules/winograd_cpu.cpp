@@ -158,25 +158,4 @@ std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Func result, c
   return {VectorPrefetch{convolution.sum.name(), "filter", p.prefetch / p.unroll}};
 }
 
-void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Func packed,
-                                          const generators::TransformedTiles &tiles) {
-  const int lanes = target.natural_vector_size(packed.type());
-  const std::vector<Var> d = packed.args();  // lane, q, j, i, block, g
-  const WinogradLoops loops;
-  // Vectors along the block, for backward_input too, whose filter is contiguous along q: 9 taps are gathered where 16
-  // or 36 elements would be scattered, 1.4 to 1.9 times as fast at 64 channels, 0.9 to 1.1 times at 512 (AVX2, one core
-  // of a virtual EPYC, Zen 3). LLVM takes 4 s for it, not 32 (36 elements, AVX-512).
-  packed.split(d[0], loops.vector, loops.lane, lanes, TailStrategy::GuardWithIf)
-      .reorder({loops.lane, d[2], d[3], loops.vector, d[1], d[4], d[5]})
-      .vectorize(loops.lane)
-      .unroll(d[2])
-      .unroll(d[3])
-      .parallel(d[4])
-      .parallel(d[5]);
-  Func columns = tiles.columns;
-  const std::vector<Var> e = columns.args();  // lane, j, tap row, q, block, g
-  columns.compute_at(packed, loops.vector);
-  schedule_in_registers(columns, e[0], lanes, {e[1], tiles.size}, {e[2], tiles.pixels});
-}
-
 }  // namespace halconv::schedules

@@ -1,4 +1,4 @@
-/// Convolution by Winograd's algorithm on a CPU: forward and backward_input, and the transform of their filter.
+/// Convolution by Winograd's algorithm on a CPU: forward and backward_input.
 #ifndef HALCONV_SCHEDULES_WINOGRAD_CPU_H_
 #define HALCONV_SCHEDULES_WINOGRAD_CPU_H_
 
@@ -10,9 +10,6 @@ int winograd_cpu_block(const KernelKey &key);
 
 std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Halide::Func result,
                                             const generators::WinogradConvolution &convolution);
-
-void schedule_reorder_filter_winograd_cpu(const Halide::Target &target, Halide::Func packed,
-                                          const generators::TransformedTiles &tiles);
 
 }  // namespace halconv::schedules
 

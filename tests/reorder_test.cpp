@@ -135,8 +135,11 @@ TEST_P(ReorderTest, PacksBlocksAndFillsTheLastWithZeros) {
 INSTANTIATE_TEST_SUITE_P(Kernels, ReorderTest, ::testing::ValuesIn(reorder_kernels(false)),
                          [](const auto &kernel) { return kernel.param; });
 
-/// Kernels that transform the filter for Winograd's algorithm.
-class WinogradReorderTest : public ReorderTest {};
+/// Kernels that transform the filter for Winograd's algorithm, in blocks of whole vectors.
+class WinogradReorderTest : public ReorderTest {
+ protected:
+  int lanes() const { return kernel_->name.target == "x86_64" ? 4 : kernel_->name.target == "avx2" ? 8 : 16; }
+};
 
 TEST_P(WinogradReorderTest, TransformsBlocksAndFillsTheLastWithZeros) {
   const bool by_output = kernel_->name.operation == kReorderFilterForward;
@@ -145,7 +148,7 @@ TEST_P(WinogradReorderTest, TransformsBlocksAndFillsTheLastWithZeros) {
   const generators::Matrix &matrix = transform.filter();
   const int size = transform.size();
   for (const auto &[in_channels, out_channels] : {std::pair{1, 1}, {16, 64}, {5, 19}, {33, 17}}) {
-    for (int block : {1, 8, 24, 64}) {
+    for (int block : {lanes(), 3 * lanes(), 8 * lanes()}) {
       SCOPED_TRACE("block " + std::to_string(block) + ", " + std::to_string(in_channels) + " to " +
                    std::to_string(out_channels) + " channels");
       const int blocked = by_output ? out_channels : in_channels, other = by_output ? in_channels : out_channels;

@@ -148,7 +148,7 @@ TEST_F(RuntimeDispatchTest, CountsTheResultsPixelsForWinograd) {
   EXPECT_EQ(rejection(kGrowing), "with a filter that changes it pays from 196 pixels on, and the result has 64");
   request(kShrinkingGradient);
   EXPECT_EQ(rejection(kShrinkingGradient),
-            "with a filter that changes it pays from 784 pixels on, and the result has 64");
+            "with a filter that changes it pays from 196 pixels on, and the result has 64");
 }
 
 TEST_F(RuntimeDispatchTest, NamesWhatIsWrongWithATarget) {

@@ -129,10 +129,8 @@ typedef struct halconv_thread_pool {
 /// Which algorithms may compute the result. Dtypes besides float32 have the direct sum alone.
 typedef enum halconv_accuracy {
   /// The direct sum, or Winograd's algorithm on tiles of 2x2 pixels where that is faster. Integers whose direct sums
-  /// are
-  /// exact with a few bits to spare stay exact; the largest error of a tensor is no larger than that of a loop that
-  /// sums
-  /// in sequence. An error is relative to the largest elements of the operands, as README.md's section on accuracy
+  /// are exact with a few bits to spare stay exact; the largest error of a tensor is no larger than that of a loop that
+  /// sums in sequence. An error is relative to the largest elements of the operands, as README.md's section on accuracy
   /// states it; Inf and NaN spread over their tile, in the filter's gradient over all of it.
   HALCONV_ACCURACY_STANDARD = 0,
   /// The direct sum alone: each element is within gamma_n of the sum of the absolute values of its n products, Inf and
