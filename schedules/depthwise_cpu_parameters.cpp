@@ -134,21 +134,20 @@ constexpr int64_t kLeastCopiedRows = 14;
 /// Of a row that is copied by one piece of code, which knows the padding at its ends.
 constexpr int64_t kMostCopiedColumns = 128;
 
-/// A tile whose sums stay in registers, and tasks of all of a block's rows, or as many as stay in L1. A strided forward
-/// reads most elements once. In turns with kernels without a copy, bf16 is 1.1 to 2.1 times as fast at stride 1, from
-/// 14x14 to 112x112 pixels, 1.0 to 1.2 times in backward_input at stride 2, and 0.7 to 1.05 times at 7x7; f16 that is
-/// converted by arithmetic on integers 2.1 (14x14) and 2.6 times (28x28), at 7x7 it was not measured (one core of an
-/// EPYC, Zen 3).
+/// A tile whose sums and filters stay in registers, and tasks of all of a block's rows, or as many as stay in L1. A
+/// strided forward reads most elements once. In turns with kernels without a copy, bf16 is 1.1 to 2.1 times as fast at
+/// stride 1, from 14x14 to 112x112 pixels, 1.0 to 1.2 times in backward_input at stride 2, and 1.13 (forward) and 1.03
+/// times at 7x7; f16 that is converted by arithmetic on integers 2.1 (14x14) and 2.6 times (28x28; one core of an EPYC,
+/// Zen 3).
 void choose_copy(const CpuMachine &machine, const KernelKey &key, const ResultShape &shape, DepthwiseCpuParameters *p) {
   const Conv2dProblem &problem = *key.problem;
   const bool strided_forward = is_depthwise_forward(key) && (problem.stride_width > 1 || problem.stride_height > 1);
-  if (strided_forward || (key.element.is_bfloat() && shape.rows < kLeastCopiedRows)) return;
-  if (source_columns(key) > kMostCopiedColumns) return;
+  if (strided_forward || source_columns(key) > kMostCopiedColumns) return;
   p->copies_image = true;
   p->channel_loop = ChannelLoop::kTask;
   p->height = static_cast<int>(std::min(shape.rows, shape.stride));
   const int64_t filters = is_depthwise_forward(key) ? problem.group().out_channels : 1;
-  const int64_t columns = std::max(shape.stride, machine.registers / 2 / (p->vectors * filters * p->height));
+  const int64_t columns = std::max(shape.stride, (machine.registers - p->vectors) / (p->vectors * filters * p->height));
   p->width = static_cast<int>(least_repeated_part(shape.columns, shape.stride, columns));
   const int64_t rows = std::max(kLeastCopiedRows, rows_of_copy(machine, key, shape, p->vectors));
   p->rows_per_task =
