@@ -65,7 +65,8 @@ class Conv2dBackwardInput : public KernelGenerator<Conv2dBackwardInput> {
     const bool inside = is_inside(columns, problem()->out_width) && is_inside(rows, problem()->out_height) &&
                         !get_target().has_gpu_feature() && reads_in_place() &&
                         problem()->group().out_channels % channels_per_product() == 0 &&
-                        !schedules::shares_image(key("conv2d_backward_input"));
+                        !schedules::shares_image(key("conv2d_backward_input")) &&
+                        !schedules::reads_filter_in_chunks(key("conv2d_backward_input"));
     const Halide::Func padded = shifted(inside ? Halide::Func(d_dst) : d_dst_padded_, left, top);
     PhaseTaps phase_taps = {static_cast<int>(columns.first_tap), static_cast<int>(rows.first_tap),
                             static_cast<int>(columns.tap_step),  static_cast<int>(rows.tap_step),

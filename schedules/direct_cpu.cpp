@@ -121,24 +121,33 @@ Halide::LoopLevel schedule_block(const DirectCpuParameters &p, int lanes, Func r
   return {block, loops.column_tile};
 }
 
-/// Packs a block of the filter where a task needs it. It stays in L2, where the whole filter, packed before, would go
-/// to memory and back: a call with 3x3 512->512 @7 takes 1/1.4 of the time on AVX2 and 1/1.5 on AVX-512 (forward),
-/// 1/1.7 on both (backward_input); @14 1/1.1, @28 the same (one core of a Xeon, Sapphire Rapids).
-void schedule_packed_filter(const KernelKey &key, const generators::PackedFilter &filter,
-                            const Halide::LoopLevel &block) {
-  Func packed = filter.packed, blocked = filter.blocked;
-  const Var o = packed.args()[0], i = packed.args()[1], vector("vector"), lane("lane"), summed("summed");
+}  // namespace
+
+void transpose_packed_filter(const KernelKey &key, const generators::PackedFilter &filter, const Var &lane,
+                             const Var &vector) {
+  Func packed = filter.packed;
+  const Var i = packed.args()[1], summed("summed");
   const int lanes = key.lanes();
-  packed.compute_at(block).split(o, vector, lane, lanes).vectorize(lane);
-  if (is_forward(key.operation)) return;
-  // HWIO is dense along the channels summed over: squares of lanes x lanes are read so, and transposed in L1.
   packed.split(i, i, summed, lanes, TailStrategy::GuardWithIf).reorder(lane, summed, vector, i).unroll(summed);
-  Func square = blocked.in(packed);
+  Func square = Func(filter.blocked).in(packed);
   square.compute_at(packed, vector)
       .reorder_storage(square.args()[1], square.args()[0])
       .reorder(square.args()[1], square.args()[0])
       .vectorize(square.args()[1], lanes, TailStrategy::GuardWithIf)
       .unroll(square.args()[0]);
+}
+
+namespace {
+
+/// Packs a block of the filter where a task needs it. It stays in L2, where the whole filter, packed before, would go
+/// to memory and back: a call with 3x3 512->512 @7 takes 1/1.4 of the time on AVX2 and 1/1.5 on AVX-512 (forward),
+/// 1/1.7 on both (backward_input); @14 1/1.1, @28 the same (one core of a Xeon, Sapphire Rapids).
+void schedule_packed_filter(const KernelKey &key, const generators::PackedFilter &filter,
+                            const Halide::LoopLevel &block) {
+  Func packed = filter.packed;
+  const Var o = packed.args()[0], vector("vector"), lane("lane");
+  packed.compute_at(block).split(o, vector, lane, key.lanes()).vectorize(lane);
+  if (!is_forward(key.operation)) transpose_packed_filter(key, filter, lane, vector);
 }
 
 void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, const ResultPart &part) {

@@ -17,6 +17,11 @@ void schedule_accumulators(const DirectCpuParameters &p, int lanes, int together
 /// be read.
 void schedule_padded(const KernelKey &key, const generators::Convolution &convolution, const Halide::LoopLevel &level);
 
+/// For backward_input, whose filter is dense along the channels summed over: `packed`, vectorised over `lane`, `vector`
+/// the next loop, reads squares of lanes x lanes and transposes them.
+void transpose_packed_filter(const KernelKey &key, const generators::PackedFilter &filter, const Halide::Var &lane,
+                             const Halide::Var &vector);
+
 int direct_cpu_block(const KernelKey &key);
 
 std::vector<Prefetch> schedule_direct_cpu(const KernelKey &key, Halide::Func result,

@@ -59,13 +59,16 @@ Func schedule_sum(const FilterChunksCpuParameters &p, int lanes, Func result, Fu
 }
 
 /// Reads a row of the filter's chunk after the other, all of the task's blocks.
-void schedule_packed_chunk(int lanes, Func packed, Func sum) {
+void schedule_packed_chunk(const KernelKey &key, const generators::PackedFilter &filter, Func sum) {
+  Func packed = filter.packed;
   const std::vector<Var> d = packed.args();  // channel of the block, summed, column, row, block, g
   const ChunkLoops loops;
-  packed.compute_at(sum, loops.chunk)
-      .split(d[0], loops.vector, loops.lane, lanes)
-      .reorder(loops.lane, loops.vector, d[4], d[1])
-      .vectorize(loops.lane);
+  packed.compute_at(sum, loops.chunk).split(d[0], loops.vector, loops.lane, key.lanes()).vectorize(loops.lane);
+  if (is_forward(key.operation)) {
+    packed.reorder(loops.lane, loops.vector, d[4], d[1]);
+  } else {
+    transpose_packed_filter(key, filter, loops.lane, loops.vector);
+  }
 }
 
 /// The filter's next chunk, fetched while one is multiplied.
@@ -73,21 +76,25 @@ BlockPrefetch next_chunk(const KernelKey &key, const FilterChunksCpuParameters &
                          const Halide::RDom &taps) {
   const Conv2dProblem &problem = *key.problem;
   const ChunkLoops loops;
+  const bool forward = is_forward(key.operation);
   const int64_t element = key.element.bytes(), channels = p.tile.blocks_per_task * p.tile.vectors * key.lanes();
-  const int64_t channel = problem.out_channels * element, column = problem.in_channels * channel;
+  const int64_t row = problem.out_channels * element, column = problem.in_channels * row;
+  // Rows of HWIO are channels summed over, forward, and channels of the result for backward_input.
+  const int64_t chunk = p.chunk * (forward ? row : element), task = channels * (forward ? element : row);
   return {.function = tile.name(),
           .tensor = "filter",
-          .blocks = {{loops.channel_task.name(), channels * element},
+          .blocks = {{loops.channel_task.name(), task},
                      {taps.z.name(), problem.filter_width * column},
                      {taps.y.name(), column},
-                     {loops.chunk.name(), p.chunk * channel}},
-          .first = p.chunk * channel,
-          .pieces = {{p.chunk, channel}},
-          .bytes = channels * element,
-          .iterations = {{loops.channel_block.name(), p.tile.blocks_per_task},
-                         {loops.row_tile.name(), ceil_divide(problem.out_height, p.tile.height)},
-                         {loops.column_tile.name(), ceil_divide(problem.out_width, p.tile.width)},
-                         {loops.summed.name(), p.chunk / p.tile.unroll}}};
+                     {loops.chunk.name(), chunk}},
+          .first = chunk,
+          .pieces = {{forward ? p.chunk : channels, row}},
+          .bytes = (forward ? channels : p.chunk) * element,
+          .iterations = {
+              {loops.channel_block.name(), p.tile.blocks_per_task},
+              {loops.row_tile.name(), ceil_divide((forward ? problem.out_height : problem.in_height), p.tile.height)},
+              {loops.column_tile.name(), ceil_divide((forward ? problem.out_width : problem.in_width), p.tile.width)},
+              {loops.summed.name(), p.chunk / p.tile.unroll}}};
 }
 
 }  // namespace
@@ -99,7 +106,7 @@ std::vector<Prefetch> schedule_filter_chunks_cpu(const KernelKey &key, Func resu
   split_into_tasks(p, lanes, result);
   Func tile = schedule_sum(p, lanes, result, convolution.sum, convolution.reduction);
   schedule_accumulators(p.tile, lanes, 1, tile);
-  schedule_packed_chunk(lanes, convolution.filter.packed, convolution.sum);
+  schedule_packed_chunk(key, convolution.filter, convolution.sum);
   schedule_padded(key, convolution, {result, ChunkLoops().image});
   return {next_chunk(key, p, tile, convolution.reduction)};
 }
