@@ -1,6 +1,7 @@
 #include "backward_filter_cpu_parameters.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ceil_divide.h"
 #include "cpu_machine.h"
@@ -51,16 +52,18 @@ double estimate(const CpuMachine &machine, const Conv2dProblem &p, const Backwar
   const double channels = tile.copies_src
                               ? filled(p.in_channels, tile.channels)
                               : std::min(1.0, static_cast<double>(p.in_channels) / static_cast<double>(tile.channels));
-  const double useful =
-      filled(p.out_channels, tile.vectors * machine.lanes) * channels * filled(p.filter_width, tile.columns);
+  const double outputs = filled(p.out_channels, tile.vectors * machine.lanes);
+  const double useful = outputs * channels * filled(p.filter_width, tile.columns);
+  // Blocks that overhang d_dst's channels read a copy of it.
+  const double in_place = outputs == 1 ? 1 : 0.9;
   // As many chains as latency times units are not quite enough: 2 x 4 AVX2 vectors reach 80 to 94 % of what 2 x 6 do, 2
   // x 5 reach 96 %.
-  const double chains = std::min(1.0, fmas / (1.5 * machine.fma_latency * machine.fmas_per_cycle));
+  const double chains = std::cbrt(std::min(1.0, fmas / (1.5 * machine.fma_latency * machine.fmas_per_cycle)));
   const double ports = std::min(1.0, fmas * machine.loads_per_cycle / (loads * machine.fmas_per_cycle));
   // Of AVX-512's peak, 1x1 256->64 @56 reaches 88 % by 4 x 6 vectors, 82 % by 2 x 12, 78 % by 4 x 4 (one core of a
   // Xeon, Sapphire Rapids).
   const double step = fmas / (fmas + 1.5);
-  return useful * chains * ports * step * (1 - 0.05 * static_cast<double>(loads) / fmas);
+  return useful * in_place * chains * ports * step * (1 - 0.05 * static_cast<double>(loads) / fmas);
 }
 
 /// The register tiles of greatest estimated share, best first.
@@ -231,10 +234,14 @@ bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, Backw
 }
 
 /// A row in whole steps of up to 8 pixels, where a tile has one column. 1x1 256->64 @56 is 1.16 times as fast as by
-/// single pixels, 512->128 @28 1.11 times (AVX-512, one core of a Xeon, Sapphire Rapids).
-int unrolled_pixels(const KernelKey &key) {
-  if (!key.problem || key.problem->filter_width > 1 || key.channels_per_product() > 1) return 1;
-  int pixels = 8;
+/// single pixels, 512->128 @28 1.11 times (AVX-512, one core of a Xeon, Sapphire Rapids). Of up to 4 where the sums of
+/// more columns leave a third of the registers: 3 channels' 3x3 @224, tiles of 1 x 3 x 3, reach 63 % of AVX2's peak by
+/// 4 pixels, 56 % by 2, but 64->64 @56, 2 x 2 x 3, 39 % by 2 or 4 and 84 % by single ones (one core of an EPYC, Zen 3).
+int unrolled_pixels(const KernelKey &key, const CpuMachine &machine, const BackwardFilterCpuParameters &tile) {
+  if (!key.problem || key.channels_per_product() > 1) return 1;
+  const int sums = tile.vectors * tile.channels * tile.columns;
+  if (key.problem->filter_width > 1 && 3 * sums > 2 * machine.registers) return 1;
+  int pixels = key.problem->filter_width > 1 ? 4 : 8;
   while (key.problem->out_width % pixels != 0) --pixels;
   return pixels;
 }
@@ -243,7 +250,7 @@ BackwardFilterCpuParameters estimate_backward_filter(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const Conv2dProblem whole = key.problem.value_or(kTypical), p = whole.group();
   BackwardFilterCpuParameters parameters = best_tiles(machine, p, !may_read_src(key), 1).front();
-  parameters.unroll = unrolled_pixels(key);
+  parameters.unroll = unrolled_pixels(key, machine, parameters);
   if (key.problem && whole.groups == 1 && choose_pixel_tasks(machine, p, &parameters)) return parameters;
   choose_tasks(key, whole, &parameters);
   if (!key.problem) parameters.rows = std::max(parameters.rows, 1);  // how many there are is not known
@@ -300,14 +307,16 @@ ScheduleNumbers numbers_of(const BackwardFilterCpuParameters &p) {
           {"next_tile", p.next_tile}};
 }
 
-/// Images from beyond L2 are fetched ahead: 1x1 256->64 @56 reaches 64 % of the peak, 50 % without (AVX2, one core of
-/// an EPYC, Zen 3).
+/// Images from beyond L2 are fetched ahead: 1x1 256->64 @56 reaches 64 % of the peak, 50 % without. Tasks that read
+/// parts of the pixels, several columns of them at once, lose by it: 3x3 128->128 @112 50 and 61 %, 256->256 @56 47 and
+/// 55 % (AVX2, one core of an EPYC, Zen 3).
 int choose_next_rows(const KernelKey &key, const BackwardFilterCpuParameters &p) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   if (!fetches_rows(key, p) || !machine.fetches_blocks_ahead) return 0;
   const Conv2dProblem &problem = *key.problem;
   const int64_t src = problem.in_height * problem.in_width * problem.in_channels;
   const int64_t d_dst = problem.out_height * problem.out_width * problem.out_channels;
+  if (problem.filter_width > 1 && p.pixel_tasks == 1) return 0;
   return (src + d_dst) * key.element.bytes() > machine.l2_bytes ? 1 : 0;
 }
 
@@ -366,9 +375,9 @@ std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key) {
   const Conv2dProblem problem = key.problem->group();
   std::vector<int64_t> rows = halved_splits(problem.out_height, 1);
   rows.push_back(0);
-  const int unrolled = unrolled_pixels(key);
   std::vector<ScheduleNumbers> space;
   for (BackwardFilterCpuParameters p : best_tiles(machine, problem, !may_read_src(key), kTiles)) {
+    const int unrolled = unrolled_pixels(key, machine, p);
     for (const int64_t rows_of_tile : rows) {
       p.rows = static_cast<int>(rows_of_tile);
       for (const int unroll : {unrolled, unrolled == 1 ? 2 : 1}) {
@@ -387,7 +396,7 @@ std::vector<ScheduleNumbers> backward_filter_cpu_space(const KernelKey &key) {
 
 bool fetches_rows(const KernelKey &key, const BackwardFilterCpuParameters &p) {
   return key.problem && !key.is_planar() && key.problem->groups == 1 && key.problem->batch == 1 && p.rows > 0 &&
-         key.problem->filter_width == 1 && key.problem->stride_height == 1 && key.problem->stride_width == 1;
+         key.problem->stride_height == 1 && key.problem->stride_width == 1;
 }
 
 bool fetches_tiles(const KernelKey &key, const BackwardFilterCpuParameters &p) {
