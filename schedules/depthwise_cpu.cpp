@@ -60,8 +60,8 @@ void schedule_pixel_sum(const DepthwiseCpuParameters &p, int lanes, Func sum, Fu
 /// Converting an element takes several instructions: a copy does it once rather than for every row of the filter. The
 /// sums of a tile's pixels take turns tap by tap: those of a pixel wait for each other. All taps of a vector of
 /// channels come before the next vector, whose sums leave no room for the elements that neighbouring pixels share: so,
-/// with seven pixels a tile instead of two or four and rows copied one by one, bf16's `forward` is 1.08 to 1.13 times
-/// as fast, from 7x7 to 112x112 pixels, and backward_input as fast as before (AVX2, one core of an EPYC, Zen 3).
+/// with seven pixels a tile instead of two or four and rows copied one by one, bf16's `forward` is 1.07 to 1.13 times
+/// as fast, from 7x7 to 112x112 pixels, and backward_input 1.0 to 1.08 times (AVX2, one core of an EPYC, Zen 3).
 void schedule_sum_of_copy(const DepthwiseCpuParameters &p, const generators::Convolution &convolution, Func result,
                           const Var &across, const Var &other, const DepthwiseLoops &l) {
   Func sum = convolution.sum, copy = convolution.padded;
