@@ -54,8 +54,8 @@ double estimate(const CpuMachine &machine, const Conv2dProblem &p, const Backwar
                               : std::min(1.0, static_cast<double>(p.in_channels) / static_cast<double>(tile.channels));
   const double outputs = filled(p.out_channels, tile.vectors * machine.lanes);
   const double useful = outputs * channels * filled(p.filter_width, tile.columns);
-  // Blocks that overhang d_dst's channels read a copy of it: 3 channels' 3x3 @224 reaches 36 % of AVX2's peak by 3 x 3 x
-  // 1, 63 % by 1 x 3 x 3 (one core of an EPYC, Zen 3).
+  // Blocks that overhang d_dst's channels read a copy of it: 3 channels' 3x3 @224 reaches 36 % of AVX2's peak by 3 x 3
+  // x 1, 63 % by 1 x 3 x 3 (one core of an EPYC, Zen 3).
   const double in_place = outputs == 1 ? 1 : 0.9;
   // As many chains as latency times units are not quite enough: 2 x 4 AVX2 vectors reach 80 to 94 % of what 2 x 6 do, 2
   // x 5 reach 96 %.
@@ -234,15 +234,19 @@ bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, Backw
   return true;
 }
 
-/// A row in whole steps of up to 8 pixels, where a tile has one column. 1x1 256->64 @56 is 1.16 times as fast as by
-/// single pixels, 512->128 @28 1.11 times (AVX-512, one core of a Xeon, Sapphire Rapids). Of up to 4 where the sums of
-/// more columns leave a third of the registers: 3 channels' 3x3 @224, tiles of 1 x 3 x 3, reach 63 % of AVX2's peak by
-/// 4 pixels, 56 % by 2, but 64->64 @56, 2 x 2 x 3, 39 % by 2 or 4 and 84 % by single ones (one core of an EPYC, Zen 3).
+/// A row in whole steps of up to 8 pixels, where neighbouring pixels share few elements or none. Of AVX-512, 1x1
+/// 256->64
+/// @56 is 1.16 times as fast as by single pixels, 512->128 @28 1.11 times (one core of a Xeon, Sapphire Rapids); of
+/// AVX2's peak, 3x3/2 256->256 @28 reaches 77 and 66 %, 512->512 @14 78 and 70 %. At stride 1 LLVM holds what pixels
+/// share: up to 4 where the sums leave a third of the registers. 3 channels' 3x3 @224, tiles of 1 x 3 x 3, reach 63 %
+/// by 4 pixels, 56 % by 2, but 64->64 @56, 2 x 2 x 3, 39 % by 2 or 4 and 84 % by single ones (one core of an EPYC, Zen
+/// 3).
 int unrolled_pixels(const KernelKey &key, const CpuMachine &machine, const BackwardFilterCpuParameters &tile) {
   if (!key.problem || key.channels_per_product() > 1) return 1;
+  const bool shares_elements = key.problem->filter_width > 1 && key.problem->stride_width == 1;
   const int sums = tile.vectors * tile.channels * tile.columns;
-  if (key.problem->filter_width > 1 && 3 * sums > 2 * machine.registers) return 1;
-  int pixels = key.problem->filter_width > 1 ? 4 : 8;
+  if (shares_elements && 3 * sums > 2 * machine.registers) return 1;
+  int pixels = shares_elements ? 4 : 8;
   while (key.problem->out_width % pixels != 0) --pixels;
   return pixels;
 }
