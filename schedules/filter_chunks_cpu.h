@@ -1,5 +1,5 @@
-/// Forward and backward_input on a CPU for calls without a plan, whose kernels read a filter from beyond L2 where it is,
-/// in HWIO.
+/// Forward and backward_input on a CPU for calls without a plan, whose kernels read a filter from beyond L2 where it
+/// is, in HWIO.
 #ifndef HALCONV_SCHEDULES_FILTER_CHUNKS_CPU_H_
 #define HALCONV_SCHEDULES_FILTER_CHUNKS_CPU_H_
 
