@@ -234,19 +234,21 @@ bool choose_pixel_tasks(const CpuMachine &machine, const Conv2dProblem &p, Backw
   return true;
 }
 
-/// A row in whole steps of up to 8 pixels, where neighbouring pixels share few elements or none. Of AVX-512, 1x1
-/// 256->64
-/// @56 is 1.16 times as fast as by single pixels, 512->128 @28 1.11 times (one core of a Xeon, Sapphire Rapids); of
-/// AVX2's peak, 3x3/2 256->256 @28 reaches 77 and 66 %, 512->512 @14 78 and 70 %. At stride 1 LLVM holds what pixels
-/// share: up to 4 where the sums leave a third of the registers. 3 channels' 3x3 @224, tiles of 1 x 3 x 3, reach 63 %
-/// by 4 pixels, 56 % by 2, but 64->64 @56, 2 x 2 x 3, 39 % by 2 or 4 and 84 % by single ones (one core of an EPYC, Zen
-/// 3).
+/// A row in whole steps of up to 8 pixels, where registers hold the sums and what neighbouring pixels share. Of
+/// AVX-512, 1x1 256->64 @56 is 1.16 times as fast as by single pixels, 512->128 @28 1.11 times (one core of a Xeon,
+/// Sapphire Rapids); of AVX2's peak, 3x3/2 256->256 @28 reaches 77 and 66 %, 512->512 @14 78 and 70 %. At stride 1,
+/// where pixels share most, two where the sums leave a third of the registers, four where they leave half: 64->64 @56,
+/// 2 x 2 x 3, reaches 84 % by single pixels, 39 % by two (one core of an EPYC, Zen 3).
 int unrolled_pixels(const KernelKey &key, const CpuMachine &machine, const BackwardFilterCpuParameters &tile) {
   if (!key.problem || key.channels_per_product() > 1) return 1;
-  const bool shares_elements = key.problem->filter_width > 1 && key.problem->stride_width == 1;
   const int sums = tile.vectors * tile.channels * tile.columns;
-  if (shares_elements && 3 * sums > 2 * machine.registers) return 1;
-  int pixels = shares_elements ? 4 : 8;
+  int pixels = 8;
+  if (key.problem->filter_width > 1 && key.problem->stride_width == 1) {
+    pixels = 2 * sums <= machine.registers ? 4 : 3 * sums <= 2 * machine.registers ? 2 : 1;
+  } else if (key.problem->filter_width > 1) {
+    const int64_t shared = tile.channels * std::max<int64_t>(0, tile.columns - key.problem->stride_width);
+    if (sums + tile.vectors + shared > machine.registers) pixels = 1;
+  }
   while (key.problem->out_width % pixels != 0) --pixels;
   return pixels;
 }
