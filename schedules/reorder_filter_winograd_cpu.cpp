@@ -1,5 +1,6 @@
 #include "reorder_filter_winograd_cpu.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "transformed_tiles_cpu.h"
