@@ -28,13 +28,15 @@ class Conv2dBackwardInputDepthwise : public DepthwiseGenerator<Conv2dBackwardInp
     pair_lanes_ = schedules::depthwise_pair_lanes(key("conv2d_backward_input_depthwise"));
     const Halide::Func d_dst_padded =
         zero_padded(in_order(d_dst), copy_type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0);
+    const Halide::Func operands = this->operands(filter);
     Halide::Func swapped("filter_swapped");
-    swapped(c, k, s, r, g) = in_order(filter)(k, c, s, r, g);
+    swapped(c, k, s, r, g) = operands(k, c, s, r, g);
     const Halide::RDom taps({multiplier(filter), columns(filter), rows(filter)}, "taps");
     // A phase is a convolution of stride 1.
     const Geometry one_phase =
         problem() ? geometry() : Geometry{1, 1, *advance_height_, *advance_width_, *offset_height_, *offset_width_};
     convolution_ = backward_input_all_phases(d_dst_padded, swapped, taps, one_phase);
+    convolution_.filter.packed = operands;
     convolution_.source = d_dst;
     convolution_.pairs = store(d_src, {c, x, y, n, g}, [&](Halide::Expr computed, Halide::Expr) {
       return convolution_.sum(c, x, y, n, computed);

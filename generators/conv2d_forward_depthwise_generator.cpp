@@ -26,7 +26,9 @@ class Conv2dForwardDepthwise : public DepthwiseGenerator<Conv2dForwardDepthwise<
     const Halide::Func padded = zero_padded(this->in_order(src), this->copy_type(), src.dim(1).extent(),
                                             src.dim(2).extent(), this->geometry().pad_left, this->geometry().pad_top);
     const Halide::RDom taps({{0, 1}, this->columns(filter), this->rows(filter)}, "taps");
-    convolution_ = forward(padded, this->in_order(filter), taps, this->geometry());
+    const Halide::Func operands = this->operands(filter);
+    convolution_ = forward(padded, operands, taps, this->geometry());
+    convolution_.filter.packed = operands;
     convolution_.source = src;
     convolution_.pairs = this->store(dst, {k, x, y, n, g}, [&](Halide::Expr computed, Halide::Expr channel) {
       return epilogue(convolution_.sum(k, x, y, n, computed), k, x, y, n, channel);

@@ -42,6 +42,15 @@ class DepthwiseGenerator : public KernelGenerator<Derived> {
     return pair_lanes_ > 0 ? split_pairs(tensor, pair_lanes_) : overhung(tensor);
   }
 
+  /// The filter's elements, converted, which a schedule may keep so.
+  Halide::Func operands(Halide::GeneratorInput<Halide::Buffer<void, 5>> &filter) {
+    const auto [c, k, x, y, n, s, r, g] = Dimensions();
+    const Halide::Func elements = in_order(filter);
+    Halide::Func operands("filter_operands");
+    operands(k, c, s, r, g) = Halide::cast(copy_type(), elements(k, c, s, r, g));
+    return operands;
+  }
+
   /// Stores `value`, a function of the channel in the kernel's order and in memory's, and returns the pairs that it is
   /// stored by.
   template <typename Value>

@@ -94,6 +94,14 @@ void schedule_sum_of_copy(const DepthwiseCpuParameters &p, const generators::Con
       .unroll(column);
 }
 
+/// The filter of a task's channels, converted once rather than for every tile of pixels: half of the instructions of
+/// bf16's tile of 8 x 2 pixels converted it.
+void schedule_filter(const DepthwiseCpuParameters &p, Func filter, const Halide::LoopLevel &task) {
+  const Var k = filter.args()[0], g = filter.args()[4];
+  const Var across = p.across_multiplier ? k : g, other = p.across_multiplier ? g : k;
+  filter.compute_at(task).reorder_storage(across, other).vectorize(across, p.lanes, TailStrategy::ShiftInwards);
+}
+
 /// With taps that are not known the sums of a row of pixels wait in registers from one tap to the next.
 void schedule_tile_sum(const DepthwiseCpuParameters &p, Func sum, Func result, const Halide::RDom &taps,
                        const Var &across, const Var &other) {
@@ -155,6 +163,7 @@ void schedule_loops(const KernelKey &key, const DepthwiseCpuParameters &p, Func 
     return;
   }
   if (!p.across_multiplier) result.unroll(other);
+  if (p.converts_filter) schedule_filter(p, convolution.filter.packed, {result, l.channel_task});
   if (pairs.defined()) {
     const Var pair = pairs.args()[4];
     pairs.compute_at(Halide::LoopLevel(result, l.tile_x)).bound_extent(pair, p.lanes).vectorize(pair);

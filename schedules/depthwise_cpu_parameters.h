@@ -20,6 +20,7 @@ struct DepthwiseCpuParameters {
   /// Of a block's channels, what a task reads; `channel_loop` is then kTask. No number of a tuned row: those are of
   /// f32, which is read in place.
   bool copies_image = false;
+  bool converts_filter = false;  ///< to what sums take, once a task
 };
 
 /// Whether the kernel computes dst, else d_src.
