@@ -17,8 +17,6 @@ constexpr int64_t kDepthwiseBackwardFilterTasks = 8;
 /// Of images in L2, whose tasks are short.
 constexpr int64_t kTasksInL2 = 4;
 
-constexpr int64_t kLineBytes = 64;
-
 /// Of a row that is one piece of code.
 constexpr int kMostUnrolledPixels = 32;
 

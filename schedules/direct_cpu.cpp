@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ceil_divide.h"
+#include "cpu_machine.h"
 #include "direct_cpu_parameters.h"
 #include "halconv/kernel_name.h"
 #include "planes_cpu.h"
@@ -123,17 +124,23 @@ Halide::LoopLevel schedule_block(const DirectCpuParameters &p, int lanes, Func r
 
 }  // namespace
 
-void transpose_packed_filter(const KernelKey &key, const generators::PackedFilter &filter, const Var &lane,
-                             const Var &vector) {
+void transpose_packed_filter(const KernelKey &key, const generators::PackedFilter &filter) {
+  constexpr int kSquare = 4;
   Func packed = filter.packed;
-  const Var i = packed.args()[1], summed("summed");
-  const int lanes = key.lanes();
-  packed.split(i, i, summed, lanes, TailStrategy::GuardWithIf).reorder(lane, summed, vector, i).unroll(summed);
+  const Var result_channel = packed.args()[0], summed_channel = packed.args()[1];
+  const Var lane("lane"), vector("vector"), summed("summed"), square_of_line("square_of_line"), line("line");
+  const TailStrategy guard = TailStrategy::GuardWithIf;
+  packed.split(result_channel, vector, lane, kSquare)
+      .split(summed_channel, line, square_of_line, kLineBytes / key.element.bytes(), guard)
+      .split(square_of_line, square_of_line, summed, kSquare, guard)
+      .reorder(lane, summed, square_of_line, vector, line)
+      .vectorize(lane)
+      .unroll(summed);
   Func square = Func(filter.blocked).in(packed);
-  square.compute_at(packed, vector)
+  square.compute_at(packed, square_of_line)
       .reorder_storage(square.args()[1], square.args()[0])
       .reorder(square.args()[1], square.args()[0])
-      .vectorize(square.args()[1], lanes, TailStrategy::GuardWithIf)
+      .vectorize(square.args()[1], kSquare, guard)
       .unroll(square.args()[0]);
 }
 
@@ -145,9 +152,9 @@ namespace {
 void schedule_packed_filter(const KernelKey &key, const generators::PackedFilter &filter,
                             const Halide::LoopLevel &block) {
   Func packed = filter.packed;
-  const Var o = packed.args()[0], vector("vector"), lane("lane");
-  packed.compute_at(block).split(o, vector, lane, key.lanes()).vectorize(lane);
-  if (!is_forward(key.operation)) transpose_packed_filter(key, filter, lane, vector);
+  packed.compute_at(block);
+  if (!is_forward(key.operation)) return transpose_packed_filter(key, filter);
+  packed.vectorize(packed.args()[0], key.lanes());
 }
 
 void schedule_part(const KernelKey &key, DirectCpuParameters p, Func result, const ResultPart &part) {

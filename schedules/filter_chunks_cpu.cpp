@@ -63,12 +63,11 @@ void schedule_packed_chunk(const KernelKey &key, const generators::PackedFilter 
   Func packed = filter.packed;
   const std::vector<Var> d = packed.args();  // channel of the block, summed, column, row, block, g
   const ChunkLoops loops;
-  packed.compute_at(sum, loops.chunk).split(d[0], loops.vector, loops.lane, key.lanes()).vectorize(loops.lane);
-  if (is_forward(key.operation)) {
-    packed.reorder(loops.lane, loops.vector, d[4], d[1]);
-  } else {
-    transpose_packed_filter(key, filter, loops.lane, loops.vector);
-  }
+  packed.compute_at(sum, loops.chunk);
+  if (!is_forward(key.operation)) return transpose_packed_filter(key, filter);
+  packed.split(d[0], loops.vector, loops.lane, key.lanes())
+      .vectorize(loops.lane)
+      .reorder(loops.lane, loops.vector, d[4], d[1]);
 }
 
 /// The filter's next chunk, fetched while one is multiplied.
