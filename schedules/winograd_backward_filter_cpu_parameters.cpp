@@ -80,11 +80,12 @@ void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int t
 /// Tasks that share the tiles, each with products of the whole filter, where these are little beside the tiles, which
 /// tasks that share the filter each transform anew. Of AVX2's peak, so and by parts of the filter: F(2x2) 64->64 @224
 /// 107 and 71 %, 64->128 @112 111 and 92 %, 128->128 @112 118 and 85 %, 64->64 @56 105 and 98 %, but 128->128 @28 83
-/// and 106 % (one core of a virtual EPYC, Zen 3).
+/// and 106 % (one core of a virtual EPYC, Zen 3); of AVX-512's, 64->64 @224 125 and 97 %, @56 159 and 145 %, 128->128
+/// @112 146 and 134 % (one core of an EPYC, Zen 5).
 void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
                  WinogradBackwardFilterCpuParameters *best) {
   constexpr int64_t kPasses = 3;  // zeros, sums, and what adds them up
-  if (best->streams_tiles == 0 || !machine.fetches_blocks_ahead) return;
+  if (best->streams_tiles == 0) return;
   const int64_t image_tiles = tiles_of_image(problem, tile);
   const int64_t channels = problem.in_channels + problem.out_channels;
   const int64_t products = problem.in_channels * problem.out_channels;
@@ -99,17 +100,21 @@ void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int ti
 /// moves less than all tasks' reading of stored tiles, channel after channel far apart. Of AVX2's peak, so and with
 /// stored tiles: F(2x2) 256->256 @56 140 and 75 %, 256->512 @28 135 and 97 %, 512->512 @28 140 and 105 %, but 256->256
 /// @14 97 and 115 %; F(4x4) 256->256 @56 203 and 127 %, 512->512 @14 84 and 121 % (one core of a virtual EPYC, Zen 3).
+/// Of AVX-512's, F(2x2) 256->256 @56 188 and 108 %, 128->256 @56 180 and 125 %, F(4x4) 128->128 @112 257 and 120 %, but
+/// 128->128 @28, whose stored tiles take 1.8 MB, 222 and 270 % (AVX2: 260 and 312 %; one core of an EPYC, Zen 5).
 void stream_large_filter(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
                          WinogradBackwardFilterCpuParameters *best) {
-  if (best->streams_tiles != 0 || !machine.fetches_blocks_ahead) return;
+  if (best->streams_tiles != 0) return;
+  const int64_t image_tiles = tiles_of_image(problem, tile), channels = problem.in_channels + problem.out_channels;
+  const int64_t tile_bytes = channels * (tile + 2) * (tile + 2) * machine.lane_bytes;
+  if (problem.batch * image_tiles * tile_bytes < 8 * machine.l2_bytes) return;
   const int64_t block = best->vectors * machine.lanes, blocks = ceil_divide(problem.out_channels, block);
   const int64_t c_tiles = ceil_divide(problem.in_channels, best->channels);
-  const int64_t image_tiles = tiles_of_image(problem, tile);
   const int64_t sequences = std::max<int64_t>(2, ceil_divide(image_tiles, kMostTilesInSequence));
   const int64_t tasks =
       ceil_divide(blocks, best->blocks_per_task) * ceil_divide(problem.in_channels, best->channels_per_task);
   const int64_t task_channels = best->blocks_per_task * block + best->channels_per_task;
-  const int64_t stored = image_tiles * (2 * (problem.in_channels + problem.out_channels) + tasks * task_channels);
+  const int64_t stored = image_tiles * (2 * channels + tasks * task_channels);
   if (2 * sequences * problem.in_channels * problem.out_channels >= stored) return;
   best->streams_tiles = 1;
   best->blocks_per_task = static_cast<int>(ceil_divide(blocks, 2));

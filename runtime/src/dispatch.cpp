@@ -1,6 +1,7 @@
 #include "dispatch.h"
 
 #include <algorithm>
+#include <span>
 
 #include "halconv/data_format.h"
 #include "halconv/dtype.h"
@@ -58,29 +59,38 @@ std::string problem_objection(const Kernel &kernel, const Conv2dProblem &problem
 /// and tiles of 4x4 less than those of 2x2. Channels hardly matter: what is saved and what the transformed filter costs
 /// both grow with their product. Measured with ResNet-50's 3x3 layers.
 ///
-/// AVX-512 (one core of a Xeon, Sapphire Rapids): below 14x14 pixels the transformed filter, larger than the filter,
-/// takes longer to read than the direct sum takes; below 28x28 4x4 tiles save nothing over 2x2. With the transform in
-/// every call, 64 channels at 28x28 take 1/1.6 (2x2) and 1/1.8 (4x4) of the direct sum's time forward; for the
-/// gradient, whose transform also transposes, 1/1.06 to 1/1.26 (2x2) and 1/1.2 to 1.3 (4x4).
+/// Intel's AVX-512 (one core of a Xeon, Sapphire Rapids): below 14x14 pixels the transformed filter, larger than the
+/// filter, takes longer to read than the direct sum takes; below 28x28 4x4 tiles save nothing over 2x2. With the
+/// transform in every call, 64 channels at 28x28 take 1/1.6 (2x2) and 1/1.8 (4x4) of the direct sum's time forward; for
+/// the gradient, whose transform also transposes, 1/1.06 to 1/1.26 (2x2) and 1/1.2 to 1.3 (4x4).
 ///
-/// Other targets fetch the transformed filter ahead (schedules/winograd_cpu.cpp; AVX2, one core of a virtual EPYC, Zen
-/// 3): 2x2 tiles take 1/1.5 of the direct sum's time at 7x7 pixels, 4x4 ones 1/1.25 to 1/1.3 of that of 2x2 at 14x14.
-/// With the transform in every call, 64 to 512 channels at 14x14 take 1/1.18 to 1/1.28 of the direct sum's time
-/// forward, 1/1.24 to 1/1.52 for the gradient, at 7x7 1.1 to 1.5 times as long; 4x4 tiles take 1/1.03 to 1/1.25 of that
-/// of 2x2 at 28x28, at 14x14 1.1 to 1.4 times as long.
+/// Others (AVX2, one core of a virtual EPYC, Zen 3): 2x2 tiles take 1/1.5 of the direct sum's time at 7x7 pixels, 4x4
+/// ones 1/1.25 to 1/1.3 of that of 2x2 at 14x14. With the transform in every call, 64 to 512 channels at 14x14 take
+/// 1/1.18 to 1/1.28 of the direct sum's time forward, 1/1.24 to 1/1.52 for the gradient, at 7x7 1.1 to 1.5 times as
+/// long; 4x4 tiles take 1/1.03 to 1/1.25 of that of 2x2 at 28x28, at 14x14 1.1 to 1.4 times as long. AVX-512 on an EPYC
+/// (Zen 5), whose L3 is fast: 2x2 tiles take 1/1.4 to 1/1.5 at 7x7; with the transform 1/1.27 to 1/1.76 at 14x14,
+/// 1/1.06 to 1.7 times as long at 7x7; 4x4 tiles then take 1/1.25 to 1/1.5 of that of 2x2 at 28x28, 0.95 to 1.7 times
+/// as long at 14x14.
 struct WinogradThreshold {
   std::string_view operation, algorithm;
-  std::string_view target;           ///< empty: all that have no line before
   int64_t pixels;                    ///< with a prepared filter
   int64_t pixels_if_filter_changes;  ///< its transform counted
 };
-constexpr WinogradThreshold kWinogradThresholds[] = {
-    {kForward, kWinograd2, "avx512", 196, 784},        {kForward, kWinograd2, "", 49, 196},
-    {kForward, kWinograd4, "avx512", 784, 784},        {kForward, kWinograd4, "", 196, 784},
-    {kBackwardInput, kWinograd2, "avx512", 196, 784},  {kBackwardInput, kWinograd2, "", 49, 196},
-    {kBackwardInput, kWinograd4, "avx512", 784, 3136}, {kBackwardInput, kWinograd4, "", 196, 784},
-    {kBackwardFilter, kWinograd2, "", 196, 196},       {kBackwardFilter, kWinograd4, "", 196, 196},
+constexpr WinogradThreshold kIntelAvx512Thresholds[] = {
+    {kForward, kWinograd2, 196, 784},        {kForward, kWinograd4, 784, 784},
+    {kBackwardInput, kWinograd2, 196, 784},  {kBackwardInput, kWinograd4, 784, 3136},
+    {kBackwardFilter, kWinograd2, 196, 196}, {kBackwardFilter, kWinograd4, 196, 196},
 };
+constexpr WinogradThreshold kOtherThresholds[] = {
+    {kForward, kWinograd2, 49, 196},         {kForward, kWinograd4, 196, 784},
+    {kBackwardInput, kWinograd2, 49, 196},   {kBackwardInput, kWinograd4, 196, 784},
+    {kBackwardFilter, kWinograd2, 196, 196}, {kBackwardFilter, kWinograd4, 196, 196},
+};
+
+std::span<const WinogradThreshold> winograd_thresholds(const TargetInfo &target) {
+  if (target.name == "avx512" && __builtin_cpu_is("intel")) return kIntelAvx512Thresholds;
+  return kOtherThresholds;
+}
 
 /// Whether the largest error is no larger than that of a loop that sums in sequence.
 bool is_standard(const KernelName &kernel) { return kernel.algorithm == kWinograd2; }
@@ -93,9 +103,8 @@ std::string winograd_objection(const Kernel &kernel, const KernelRequest &reques
   }
   // The epilogue takes no time beside the sums.
   const std::string_view operation = is_forward(kernel.name.operation) ? kForward : kernel.name.operation;
-  for (const WinogradThreshold &threshold : kWinogradThresholds) {
+  for (const WinogradThreshold &threshold : winograd_thresholds(*kernel.target)) {
     if (threshold.operation != operation || threshold.algorithm != kernel.name.algorithm) continue;
-    if (!threshold.target.empty() && threshold.target != kernel.name.target) continue;
     const Conv2dProblem &p = request.problem;
     const int64_t pixels =
         p.batch * (operation == kBackwardInput ? p.in_height * p.in_width : p.out_height * p.out_width);
