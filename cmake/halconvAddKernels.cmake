@@ -17,7 +17,9 @@ halconv::runtime finds the kernels by itself.
   GENERIC_DTYPES  element types besides, of the generic kernels only; default: none
   DATA_FORMATS  layouts of images of the generic kernels of DTYPES: nhwc, nchw; default: nhwc
   BATCH    takes the place of the problems' batch sizes
-  TABLES   folder of tuned schedules, <target>.txt for each target; default: those that come with halconv
+  TABLES   folder of tuned schedules, <target>.txt for each target; default: those that come with halconv. Where it has
+           <micro-architecture>/<target>.txt for this machine's CPU (znver5, say), that one; kernels for another CPU take
+           its folder for TABLES
 
 Target properties of <name>_<target>: HALCONV_KERNELS, the names of its kernels, and HALCONV_KERNEL_DIR, the folder with
 <kernel>.o and, where HALCONV_EMIT_ASSEMBLY is on, <kernel>.s (CPUs) or <kernel>.stmt and .device_code, PTX or OpenCL C (GPUs).
@@ -80,11 +82,15 @@ function(halconv_add_kernels name)
   endif()
 
   string(REPLACE "\n" ";" plan "${plan}")
+  foreach(target IN LISTS arg_TARGETS)
+    execute_process(COMMAND ${HALCONV_KERNEL_LIST} tuned-table ${arg_TABLES} ${target}
+      OUTPUT_VARIABLE ${target}_table OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
   foreach(line IN LISTS plan)
     string(REPLACE " " ";" kernel ${line})
     list(POP_FRONT kernel target kernel_name generator halide_target dtype problem data_format)
     _halconv_add_kernel(${directory}/${target} ${target} ${kernel_name} ${generator} ${halide_target} ${dtype} "${problem}"
-                        "${data_format}" ${arg_TABLES}/${target}.txt)
+                        "${data_format}" ${${target}_table})
     list(APPEND ${target}_kernels ${kernel_name})
   endforeach()
 

@@ -5,9 +5,10 @@ if(HALCONV_HOST_TOOLS)
   return()
 endif()
 
-set(source ${PROJECT_SOURCE_DIR}/tools/kernel_list.cpp)
+set(sources ${PROJECT_SOURCE_DIR}/tools/kernel_list.cpp ${PROJECT_SOURCE_DIR}/tools/micro_architecture.cpp)
 set(headers ${PROJECT_SOURCE_DIR}/runtime/include)
-set(inputs ${source} ${headers}/halconv/conv2d_problem.h ${headers}/halconv/data_format.h ${headers}/halconv/dtype.h ${headers}/halconv/halconv.h
+set(inputs ${sources} ${PROJECT_SOURCE_DIR}/tools/micro_architecture.h
+           ${headers}/halconv/conv2d_problem.h ${headers}/halconv/data_format.h ${headers}/halconv/dtype.h ${headers}/halconv/halconv.h
            ${headers}/halconv/kernel_name.h ${headers}/halconv/targets.h ${headers}/halconv/winograd.h)
 set(HALCONV_KERNEL_LIST ${PROJECT_BINARY_DIR}/halconv_kernel_list CACHE INTERNAL "The planning tool")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${inputs})
@@ -20,7 +21,7 @@ foreach(input IN LISTS inputs)
 endforeach()
 if(NOT up_to_date)
   message(STATUS "Compiling halconv_kernel_list")
-  try_compile(compiled SOURCES ${source} NO_CACHE
+  try_compile(compiled SOURCES ${sources} NO_CACHE
     CMAKE_FLAGS -DINCLUDE_DIRECTORIES=${headers}
     CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
     OUTPUT_VARIABLE output

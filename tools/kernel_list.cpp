@@ -18,6 +18,9 @@
 ///
 ///     halconv_kernel_list targets      prints "name kind" for each target, best first
 ///     halconv_kernel_list best-target  prints the best CPU target with f32 kernels that this machine can run
+///     halconv_kernel_list tuned-table FOLDER TARGET
+///                                      prints which of the tables of tuned rows in FOLDER kernels of the target take
+///                                      on this machine: <micro-architecture>/<target>.txt, else <target>.txt
 ///
 /// Returns 0, or 1 after an error, with a message on standard error: SUITE:LINE:COLUMN: what was expected.
 #include <algorithm>
@@ -41,6 +44,7 @@
 #include "halconv/kernel_name.h"
 #include "halconv/targets.h"
 #include "halconv/winograd.h"
+#include "micro_architecture.h"
 
 namespace halconv {
 namespace {
@@ -347,6 +351,11 @@ void print_best_target() {
   }
 }
 
+void print_tuned_table(const std::filesystem::path &folder, const std::string &target) {
+  const std::filesystem::path file = target + ".txt", own = folder / micro_architecture() / file;
+  std::cout << (std::filesystem::exists(own) ? own : folder / file).string() << '\n';
+}
+
 int run(const std::vector<std::string> &arguments) {
   const std::string command = arguments.empty() ? "" : arguments.front();
   if (command == "kernels") {
@@ -355,11 +364,13 @@ int run(const std::vector<std::string> &arguments) {
     list_targets();
   } else if (command == "best-target" && arguments.size() == 1) {
     print_best_target();
+  } else if (command == "tuned-table" && arguments.size() == 3) {
+    print_tuned_table(arguments[1], arguments[2]);
   } else {
     throw std::runtime_error(
         "usage: halconv_kernel_list kernels --targets a,b [--ops a,b] [--dtypes a,b] [--generic-dtypes a,b] "
         "[--data-formats a,b] [--batch N] [--registry DIR --library NAME] SUITE[:nchw]...\n"
-        "       halconv_kernel_list targets | best-target");
+        "       halconv_kernel_list targets | best-target | tuned-table FOLDER TARGET");
   }
   return 0;
 }

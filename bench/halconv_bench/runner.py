@@ -82,12 +82,18 @@ def best_target(build):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def tuned_table(build, tables, target):
+    """The table of the folder that kernels of the target take on this machine."""
+    command = [build / "halconv_kernel_list", "tuned-table", tables, target]
+    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+
+
 def schedules(build, kernels, tables):
     """{kernel: its schedule's numbers as a tuned row spells them}, from the tables it was compiled with."""
     numbers = {}
     for target in dict.fromkeys(kernel.split("__")[-1] for kernel in kernels):
         names = [kernel for kernel in dict.fromkeys(kernels) if kernel.endswith(f"__{target}")]
-        command = [build / "tools" / "halconv_schedule_space", "--table", tables / f"{target}.txt", *names]
+        command = [build / "tools" / "halconv_schedule_space", "--table", tuned_table(build, tables, target), *names]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         for line in map(json.loads, output.splitlines()):
             numbers[line["kernel"]] = " ".join(f"{name}={value}" for name, value in line["numbers"].items())

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from halconv_bench.machine import cpu_model, one_cpu_per_core
-from halconv_bench.runner import best_target
+from halconv_bench.runner import best_target, tuned_table
 
 from .comparison import Rule
 from .files import Table, TrialLog
@@ -48,7 +48,7 @@ def set_up(arguments):
     target = best_target(arguments.build) if arguments.target == "native" else arguments.target
     table_path = arguments.table or arguments.work / f"{target}.txt"
     table, log = Table(table_path), TrialLog(table_path.with_name(table_path.name + ".trials.jsonl"))
-    table.begin(SHIPPED / f"{target}.txt")
+    table.begin(tuned_table(arguments.build, SHIPPED, target))
     workshop = Workshop(arguments.build, arguments.work, arguments.threads)
     terminal = Terminal(arguments.budget)
     tuner = Tuner(workshop, table, log, Rule(), terminal.report, len(one_cpu_per_core()), cpu_model=cpu_model())
