@@ -1,9 +1,30 @@
 #include "thread_pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 
 namespace halconv::runtime {
+namespace {
+
+/// To wake a thread takes some tens of microseconds, a layer's kernel a few hundred, and some kernels run several
+/// loops; from one layer of a network to the next takes less.
+constexpr std::chrono::microseconds kSpin{100};
+
+/// Whether the condition came true while it was worth waiting without sleeping.
+template <typename Condition>
+bool spin_until(const Condition &condition) {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (condition()) return true;
+      __builtin_ia32_pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+}  // namespace
 
 int32_t available_cores() {
   static const auto cores = static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
@@ -19,6 +40,7 @@ ThreadPool::~ThreadPool() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    ++changes_;
   }
   wake_.notify_all();
   for (std::thread &worker : workers_) worker.join();
@@ -49,12 +71,37 @@ void ThreadPool::grow(int32_t workers) {
   }
 }
 
+bool ThreadPool::may_spin() const { return workers_.size() < static_cast<size_t>(available_cores()); }
+
+void ThreadPool::wait_for_change(std::unique_lock<std::mutex> *lock) {
+  const uint32_t seen = changes_;
+  const auto is_changed = [&] { return changes_ != seen; };
+  if (may_spin()) {
+    lock->unlock();
+    spin_until(is_changed);
+    lock->lock();
+  }
+  wake_.wait(*lock, is_changed);
+}
+
+void ThreadPool::wait_until_idle(Loop *loop, std::unique_lock<std::mutex> *lock) {
+  const auto is_idle = [&] { return loop->workers == 0; };
+  if (!is_idle() && may_spin()) {
+    lock->unlock();
+    spin_until(is_idle);
+    lock->lock();
+  }
+  loop->idle.wait(*lock, is_idle);
+}
+
 void ThreadPool::work() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    Loop *loop = nullptr;
-    wake_.wait(lock, [&] { return stopping_ || (loop = open_loop()) != nullptr; });
-    if (stopping_) return;
+  while (!stopping_) {
+    Loop *const loop = open_loop();
+    if (loop == nullptr) {
+      wait_for_change(&lock);
+      continue;
+    }
     ++loop->workers;
     lock.unlock();
     run_tasks(loop);
@@ -70,12 +117,13 @@ void ThreadPool::parallel_for(int32_t count, Task task, void *context) {
     grow(count - 1);
     loop.following = loops_;
     loops_ = &loop;
+    ++changes_;
   }
   for (int32_t i = 1; i < count; ++i) wake_.notify_one();
   run_tasks(&loop);
   std::unique_lock lock(mutex_);
   remove(&loop);
-  loop.idle.wait(lock, [&] { return loop.workers == 0; });
+  wait_until_idle(&loop, &lock);
 }
 
 }  // namespace halconv::runtime

@@ -15,7 +15,8 @@ namespace halconv::runtime {
 int32_t available_cores();
 
 /// Workers are started when first needed and kept. Several threads may run loops at once: each takes part in its own,
-/// so none waits for a worker to become free. A loop allocates nothing but, the first time, its workers.
+/// so none waits for a worker to become free. A loop allocates nothing but, the first time, its workers. Who waits
+/// spins for a tenth of a millisecond before it sleeps, where each thread has a core.
 class ThreadPool {
  public:
   using Task = void (*)(void *context, int32_t index);
@@ -39,7 +40,7 @@ class ThreadPool {
     void *context;
     int32_t count;
     std::atomic<int32_t> next{0};
-    int32_t workers = 0;  ///< inside run_tasks, the caller not counted; guarded by mutex_
+    std::atomic<int32_t> workers{0};  ///< inside run_tasks, the caller not counted; changed under mutex_
     std::condition_variable idle{};
     Loop *following = nullptr;
   };
@@ -49,11 +50,15 @@ class ThreadPool {
   void remove(const Loop *loop);
   void grow(int32_t workers);
   void work();
+  bool may_spin() const;
+  void wait_for_change(std::unique_lock<std::mutex> *lock);
+  void wait_until_idle(Loop *loop, std::unique_lock<std::mutex> *lock);
 
   std::mutex mutex_;
   std::condition_variable wake_;
   Loop *loops_ = nullptr;
   bool stopping_ = false;
+  std::atomic<uint32_t> changes_{0};  ///< loops opened, and the end; changed under mutex_
   std::vector<std::thread> workers_;
 };
 
