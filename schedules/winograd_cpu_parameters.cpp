@@ -46,13 +46,15 @@ int64_t filter_bytes(const CpuMachine &machine, const WinogradShape &s) {
 /// Rows of tiles, evened out over the image. The transformed filter is read once for every task: while it stays in L2,
 /// tasks are so small that their tiles stay there too. Where it does not, its way from L3 is shared by more tiles than
 /// L2 holds, which is read through once for each element of the transformed tiles: tasks of 5 MB instead of 2 gain 16 %
-/// on 512->512 @28, 8 % on 256->256 @56 (AVX-512, one core of a Xeon, Emerald Rapids).
+/// on 512->512 @28, 8 % on 256->256 @56 (AVX-512, one core of a Xeon, Emerald Rapids). All rows are one task, or an
+/// even number that two threads can share.
 int task_tile_rows(const CpuMachine &machine, const WinogradShape &s) {
   const int64_t channels = s.image_channels + s.result_channels;
   const int64_t row_bytes = s.points() * s.tile_columns * channels * machine.lane_bytes;
   const int64_t bytes = filter_bytes(machine, s) <= machine.l2_bytes ? machine.l2_bytes / 4 : 5 * machine.l2_bytes;
   const int64_t rows = std::clamp<int64_t>(bytes / row_bytes, 1, s.tile_rows);
-  return static_cast<int>(ceil_divide(s.tile_rows, ceil_divide(s.tile_rows, rows)));
+  const int64_t tasks = rows == s.tile_rows ? 1 : 2 * ceil_divide(s.tile_rows, 2 * rows);
+  return static_cast<int>(ceil_divide(s.tile_rows, tasks));
 }
 
 /// Blocks of the result's channels. Tasks hold whole blocks of the packed filter, as many each: a task that overhangs
