@@ -126,7 +126,9 @@ void choose_tasks(const CpuMachine &machine, const KernelKey &key, const ResultS
   const int64_t row_tasks = std::clamp<int64_t>(ceil_divide(kDepthwiseTasks, batch * channel_tasks), 1, row_tiles);
   p->rows_per_task =
       static_cast<int>(choose_task_rows(shape, p->height, ceil_divide(row_tiles, row_tasks) * p->height));
-  p->blocks_per_task = static_cast<int>(std::min(task_blocks, most_task_blocks(key, shape, *p)));
+  // The taps of a single block would wait in registers from tile to tile, and AVX-512's do not hold them all.
+  const int64_t least = has_many_registers(machine) && task_blocks < blocks ? 2 : 1;
+  p->blocks_per_task = static_cast<int>(std::min(task_blocks, std::max(least, most_task_blocks(key, shape, *p))));
 }
 
 /// f16 is one instruction where the CPU has it.
