@@ -82,7 +82,7 @@ struct Convolution {
   Halide::RDom reduction;
   bool inside = false;             ///< the sum is known to read the image alone, none of the zeros around it
   Halide::Func patches = {};       ///< (c, x, y, n, s, r, g): what tap (s, r) of pixel (x, y) reads of `padded`
-  PackedFilter filter = {};        ///< where the kernel packs it
+  PackedFilter filter = {};        ///< where the kernel packs it, or a schedule may keep it converted
   Halide::Func image = {};         ///< what `padded` is a part of, where parts of a result share it
   Halide::Func source = {};        ///< the image without the zeros, where a schedule may copy that
   Halide::Func pairs = {};         ///< of channels of the result, where it is stored by pairs (bf16_pairs.h)

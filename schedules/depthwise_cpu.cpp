@@ -94,8 +94,9 @@ void schedule_sum_of_copy(const DepthwiseCpuParameters &p, const generators::Con
       .unroll(column);
 }
 
-/// The filter of a task's channels, converted once rather than for every tile of pixels: half of the instructions of
-/// bf16's tile of 8 x 2 pixels converted it.
+/// The filter of a task's channels, converted once rather than for every tile of pixels: bf16 is 1.14 (forward)
+/// and 1.20 times (backward_input) as fast as by copies and pairs so, 1.11 and 1.12 times with conversion for every
+/// tile (MobileNet-V2's layers, AVX-512, one core of an EPYC, Zen 5).
 void schedule_filter(const DepthwiseCpuParameters &p, Func filter, const Halide::LoopLevel &task) {
   const Var k = filter.args()[0], g = filter.args()[4];
   const Var across = p.across_multiplier ? k : g, other = p.across_multiplier ? g : k;

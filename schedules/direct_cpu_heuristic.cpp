@@ -124,8 +124,8 @@ int64_t filter_bytes(const CpuMachine &machine, const DirectShape &s) {
 
 /// Rows of a task: all, or those that waste least among the multiples of the tile's height that need at most `bytes` of
 /// the image. The last task computes as many rows as the others, whatever is left; each reads the filter and its halo
-/// anew. Two threads take as long for seven tasks as for eight: of the peak of both, 1x1 64->64 @56 reaches 83 % by
-/// seven (AVX-512, EPYC, Zen 5).
+/// anew. Of the peak of two threads, backward_input of 1x1 64->64 @56 reaches 84 % by seven tasks and 92 % by eight
+/// (AVX-512, two cores of an EPYC, Zen 5).
 int64_t task_rows(const CpuMachine &machine, const DirectShape &s, int64_t height, int64_t bytes) {
   const int64_t row_bytes =
       pixels_read(s.columns, s.stride_columns, s.tap_columns) * s.reduced_channels * machine.lane_bytes;
@@ -134,7 +134,7 @@ int64_t task_rows(const CpuMachine &machine, const DirectShape &s, int64_t heigh
   int64_t best = std::min(height, s.rows);
   double least = std::numeric_limits<double>::max();
   for (int64_t rows = best; rows <= std::max(best, most); rows += height) {
-    const double tasks = 2 * static_cast<double>(ceil_divide(s.rows, 2 * rows));
+    const double tasks = static_cast<double>(even_tasks(s.rows, rows));
     const double cost = tasks * (static_cast<double>(rows) + 0.1 * static_cast<double>(s.tap_rows));
     if (cost <= least) {
       least = cost;
@@ -144,7 +144,7 @@ int64_t task_rows(const CpuMachine &machine, const DirectShape &s, int64_t heigh
   return best;
 }
 
-/// Blocks of the last task in a sequence of two threads' longer half, and all before it.
+/// Blocks of the thread that has more of them, where two take turns at the tasks; the last task may have fewer.
 int64_t longer_half(int64_t blocks, int64_t blocks_per_task) {
   const int64_t tasks = ceil_divide(blocks, blocks_per_task), last = blocks - (tasks - 1) * blocks_per_task;
   return tasks % 2 == 0 ? tasks / 2 * blocks_per_task : tasks / 2 * blocks_per_task + last;

@@ -47,8 +47,7 @@ bool has_one_phase(const KernelKey &key) {
 /// @14, 96 KB, 53 and 43 %, but 1x1 512->1024 @10, 48 KB, 66 and 74 %. backward_input reads the filter along the
 /// channels that it sums: 3x3 512->512 @7 60 and 50 %, 256->256 @7 50 and 43 %, 320->320 @10 64 and 61 %, but 1x1
 /// 2048->512 @7 55 and 61 % (one core of a virtual EPYC, Zen 3). With AVX-512 forward 3x3/2 512->512 @14 reaches 78 and
-/// 68
-/// %, 1x1/2 1024->2048 @14 77 and 71 %, the others 1.0 to 1.06 times as much (one core of an EPYC, Zen 5).
+/// 68 %, 1x1/2 1024->2048 @14 77 and 71 %, the others 1.0 to 1.06 times as much (one core of an EPYC, Zen 5).
 bool reads_filter_in_chunks_cpu(const KernelKey &key) {
   if (!key.packs_filter || !has_one_phase(key) || key.problem->groups > 1) return false;
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());

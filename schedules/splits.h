@@ -37,6 +37,9 @@ inline int64_t least_repeated_part(int64_t extent, int64_t multiple, int64_t mos
   return best;
 }
 
+/// Tasks of `part` each, rounded up to an even number: two threads take as long for seven as for eight.
+inline int64_t even_tasks(int64_t extent, int64_t part) { return 2 * ceil_divide(extent, 2 * part); }
+
 }  // namespace halconv::schedules
 
 #endif  // HALCONV_SCHEDULES_SPLITS_H_

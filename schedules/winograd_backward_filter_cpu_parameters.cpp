@@ -59,14 +59,18 @@ int64_t tiles_of_image(const Conv2dProblem &problem, int tile) {
   return ceil_divide(problem.out_height, tile) * ceil_divide(problem.out_width, tile);
 }
 
+/// Of a transformed tile, both images' channels.
+int64_t tile_bytes(const CpuMachine &machine, const Conv2dProblem &problem, int tile) {
+  return (problem.in_channels + problem.out_channels) * (tile + 2) * (tile + 2) * machine.lane_bytes;
+}
+
 /// At most 63 tiles in sequence, and at most half of an image's: a single sum of them all errs up to 4 % more than the
 /// direct sum in sequence does, sums of blocks less.
 void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
                   WinogradBackwardFilterCpuParameters *best) {
   const int64_t tiles = tiles_of_image(problem, tile);
   const int64_t point_bytes = (tile + 2) * (tile + 2) * machine.lane_bytes;
-  const int64_t channels = problem.in_channels + problem.out_channels;
-  best->streams_tiles = problem.batch * tiles * channels * point_bytes > machine.l2_bytes &&
+  best->streams_tiles = problem.batch * tiles * tile_bytes(machine, problem, tile) > machine.l2_bytes &&
                         problem.in_channels * problem.out_channels * point_bytes <= machine.l2_bytes;
   int64_t most = kMostTilesInSequence;
   if (best->streams_tiles != 0) {
@@ -90,8 +94,8 @@ void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int ti
   const int64_t channels = problem.in_channels + problem.out_channels;
   const int64_t products = problem.in_channels * problem.out_channels;
   if (kWinogradBackwardFilterTasks * kPasses * products >= problem.batch * image_tiles * channels) return;
-  const int64_t tile_bytes = channels * (tile + 2) * (tile + 2) * machine.lane_bytes;
-  const int64_t most = std::clamp<int64_t>(machine.l2_bytes / 2 / tile_bytes, 8, kMostTilesInSequence);
+  const int64_t most =
+      std::clamp<int64_t>(machine.l2_bytes / 2 / tile_bytes(machine, problem, tile), 8, kMostTilesInSequence);
   best->tiles_in_sequence = static_cast<int>(ceil_divide(image_tiles, ceil_divide(image_tiles, most))) | 1;  // odd
   best->tile_tasks = kWinogradBackwardFilterTasks;
 }
@@ -106,8 +110,7 @@ void stream_large_filter(const CpuMachine &machine, const Conv2dProblem &problem
                          WinogradBackwardFilterCpuParameters *best) {
   if (best->streams_tiles != 0) return;
   const int64_t image_tiles = tiles_of_image(problem, tile), channels = problem.in_channels + problem.out_channels;
-  const int64_t tile_bytes = channels * (tile + 2) * (tile + 2) * machine.lane_bytes;
-  if (problem.batch * image_tiles * tile_bytes < 8 * machine.l2_bytes) return;
+  if (problem.batch * image_tiles * tile_bytes(machine, problem, tile) < 8 * machine.l2_bytes) return;
   const int64_t block = best->vectors * machine.lanes, blocks = ceil_divide(problem.out_channels, block);
   const int64_t c_tiles = ceil_divide(problem.in_channels, best->channels);
   const int64_t sequences = std::max<int64_t>(2, ceil_divide(image_tiles, kMostTilesInSequence));

@@ -53,7 +53,7 @@ int task_tile_rows(const CpuMachine &machine, const WinogradShape &s) {
   const int64_t row_bytes = s.points() * s.tile_columns * channels * machine.lane_bytes;
   const int64_t bytes = filter_bytes(machine, s) <= machine.l2_bytes ? machine.l2_bytes / 4 : 5 * machine.l2_bytes;
   const int64_t rows = std::clamp<int64_t>(bytes / row_bytes, 1, s.tile_rows);
-  const int64_t tasks = rows == s.tile_rows ? 1 : 2 * ceil_divide(s.tile_rows, 2 * rows);
+  const int64_t tasks = rows == s.tile_rows ? 1 : even_tasks(s.tile_rows, rows);
   return static_cast<int>(ceil_divide(s.tile_rows, tasks));
 }
 

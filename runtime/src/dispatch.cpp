@@ -69,7 +69,7 @@ std::string problem_objection(const Kernel &kernel, const Conv2dProblem &problem
 /// 1/1.18 to 1/1.28 of the direct sum's time forward, 1/1.24 to 1/1.52 for the gradient, at 7x7 1.1 to 1.5 times as
 /// long; 4x4 tiles take 1/1.03 to 1/1.25 of that of 2x2 at 28x28, at 14x14 1.1 to 1.4 times as long. AVX-512 on an EPYC
 /// (Zen 5), whose L3 is fast: 2x2 tiles take 1/1.4 to 1/1.5 at 7x7; with the transform 1/1.27 to 1/1.76 at 14x14,
-/// 1/1.06 to 1.7 times as long at 7x7; 4x4 tiles then take 1/1.25 to 1/1.5 of that of 2x2 at 28x28, 0.95 to 1.7 times
+/// 1/1.2 to 1.7 times as long at 7x7; 4x4 tiles then take 1/1.25 to 1/1.5 of that of 2x2 at 28x28, 0.95 to 1.7 times
 /// as long at 14x14.
 struct WinogradThreshold {
   std::string_view operation, algorithm;

