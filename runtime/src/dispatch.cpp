@@ -161,14 +161,18 @@ std::string objection(const Kernel &kernel, const KernelRequest &request, const 
   return unavailable_reason(*kernel.target);
 }
 
-/// Differentiated kernels answer only those who ask for them.
-bool is_candidate(const Kernel &kernel, const KernelRequest &request, const Execution &execution) {
-  if (kernel.name.operation != request.operation) return false;
-  if (kernel.text == execution.kernel) return true;
-  if (kernel.name.dtype != dtype_name(request)) return false;
-  if (kernel.name.data_format != request.format.data_format) return false;
-  if ((kernel.name.algorithm == kAutodiff) != (request.algorithm == kAutodiff)) return false;
-  return !kernel.name.problem || *kernel.name.problem == request.problem;
+/// The candidates, in order; a kernel that is named comes last where it is for something else. Differentiated kernels
+/// answer only those who ask for them.
+std::vector<const Kernel *> find_candidates(const KernelRequest &request, const Execution &execution) {
+  const Kernel *const named = execution.kernel ? find_kernel(*execution.kernel) : nullptr;
+  std::vector<const Kernel *> candidates =
+      kernels_for({request.operation, dtype_name(request), request.format.data_format}, request.problem);
+  std::erase_if(candidates, [&](const Kernel *kernel) {
+    return kernel != named && (kernel->name.algorithm == kAutodiff) != (request.algorithm == kAutodiff);
+  });
+  const bool is_missing = std::find(candidates.begin(), candidates.end(), named) == candidates.end();
+  if (named != nullptr && named->name.operation == request.operation && is_missing) candidates.push_back(named);
+  return candidates;
 }
 
 std::string lines(const std::vector<Candidate> &candidates) {
@@ -193,8 +197,7 @@ std::string rejections(const std::vector<Candidate> &candidates, const Execution
 std::vector<Candidate> rank_candidates(const KernelRequest &request, const Execution &execution) {
   std::vector<Candidate> candidates;
   const Kernel *chosen = nullptr;
-  for (const Kernel *kernel : kernels()) {
-    if (!is_candidate(*kernel, request, execution)) continue;
+  for (const Kernel *kernel : find_candidates(request, execution)) {
     std::string rejection = objection(*kernel, request, execution);
     if (rejection.empty() && chosen != nullptr) {
       rejection = chosen->text + " comes first";
@@ -208,15 +211,16 @@ std::vector<Candidate> rank_candidates(const KernelRequest &request, const Execu
 
 Status select_kernel(const KernelRequest &request, const Execution &execution, const Kernel **kernel) {
   HALCONV_RETURN_IF_ERROR(check_target(execution));
-  const std::vector<Candidate> candidates = rank_candidates(request, execution);
-  const auto chosen = std::find_if(candidates.begin(), candidates.end(),
-                                   [](const Candidate &candidate) { return candidate.rejection.empty(); });
+  const std::vector<const Kernel *> candidates = find_candidates(request, execution);
+  const auto chosen = std::find_if(candidates.begin(), candidates.end(), [&](const Kernel *candidate) {
+    return objection(*candidate, request, execution).empty();
+  });
   if (chosen == candidates.end()) {
     const std::string format = request.format.data_format == HALCONV_NHWC ? "" : " of NCHW images";
     return errors::no_kernel(request.operation, dtype_name(request), to_string(request.problem) + format,
-                             rejections(candidates, execution));
+                             rejections(rank_candidates(request, execution), execution));
   }
-  *kernel = chosen->kernel;
+  *kernel = *chosen;
   return ok_status();
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <istream>
@@ -60,7 +61,7 @@ struct Conv2dProblem {
   int64_t pad_top = 0, pad_left = 0;
   int64_t dilation_height = 1, dilation_width = 1;
 
-  friend bool operator==(const Conv2dProblem &, const Conv2dProblem &) = default;
+  friend auto operator<=>(const Conv2dProblem &, const Conv2dProblem &) = default;
 
   /// Each input channel has filters of its own: its group's, as many as the channel multiplier says.
   bool is_depthwise() const { return groups > 1 && groups == in_channels; }
