@@ -4,6 +4,7 @@
 #include "cpu_machine.h"
 #include "direct_cpu.h"
 #include "filter_chunks_cpu_parameters.h"
+#include "halconv/kernel_name.h"
 
 namespace halconv::schedules {
 namespace {

@@ -110,7 +110,7 @@ TEST(PlanAllocator, ReservesForEveryConcurrentTaskWhatOneNeeds) {
   CountingUpstream upstream;
   PlanAllocator plan(&upstream);
   const auto run_one_task = [&] {
-    const TaskScope task(4);
+    const TaskScope task(4, 0);
     void *const a = plan.allocate(3000), *const b = plan.allocate(3000);
     plan.deallocate(b, 3000);
     plan.deallocate(a, 3000);
@@ -121,11 +121,42 @@ TEST(PlanAllocator, ReservesForEveryConcurrentTaskWhatOneNeeds) {
   EXPECT_EQ(upstream.allocations, 8);
 }
 
+template <typename AnyAllocator>
+void expect_own_blocks_again(AnyAllocator *allocator) {
+  void *blocks[2];
+  const auto on_thread = [](int32_t thread, const auto &work) {
+    const TaskScope task(2, thread);
+    work(static_cast<size_t>(thread));
+  };
+  const auto allocate = [&](size_t thread) { blocks[thread] = allocator->allocate(3000); };
+  const auto deallocate = [&](size_t thread) { allocator->deallocate(blocks[thread], 3000); };
+  for (int32_t thread : {0, 1}) on_thread(thread, allocate);
+  void *const own[2] = {blocks[0], blocks[1]};
+  for (const bool last_freed_first : {true, false}) {
+    for (int32_t thread : {0, 1}) on_thread(thread, deallocate);
+    for (int32_t thread : {0, 1}) on_thread(last_freed_first ? 1 - thread : thread, allocate);
+    EXPECT_EQ(blocks[0], own[0]);
+    EXPECT_EQ(blocks[1], own[1]);
+  }
+  for (int32_t thread : {0, 1}) on_thread(thread, deallocate);
+}
+
+TEST(CachingAllocator, GivesAThreadItsOwnBlockAgain) {
+  CachingAllocator allocator;
+  expect_own_blocks_again(&allocator);
+}
+
+TEST(PlanAllocator, GivesAThreadItsOwnBlockAgain) {
+  CountingUpstream upstream;
+  PlanAllocator plan(&upstream);
+  expect_own_blocks_again(&plan);
+}
+
 TEST(PlanAllocator, TasksAndSerialCodeDoNotTakeEachOthersBlocks) {
   CountingUpstream upstream;
   PlanAllocator plan(&upstream);
   {
-    const TaskScope task(2);
+    const TaskScope task(2, 0);
     plan.deallocate(plan.allocate(3000), 3000);
   }
   EXPECT_EQ(upstream.allocations, 2);
@@ -139,12 +170,12 @@ TEST(PlanAllocator, SurvivesAnExhaustedUpstream) {
   PlanAllocator plan(&upstream);
   upstream.is_exhausted = true;
   {
-    const TaskScope task(2);
+    const TaskScope task(2, 0);
     EXPECT_EQ(plan.allocate(3000), nullptr);
   }
   EXPECT_EQ(plan.allocate(3000), nullptr);
   upstream.is_exhausted = false;
-  const TaskScope task(2);
+  const TaskScope task(2, 0);
   void *const block = plan.allocate(3000);
   EXPECT_NE(block, nullptr);
   EXPECT_EQ(upstream.allocations, 2) << "the refused request is not counted as held";

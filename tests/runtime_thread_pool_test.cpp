@@ -34,16 +34,52 @@ struct Counts {
   }
 };
 
-void count(void *context, int32_t index) { static_cast<Counts *>(context)->enter(index); }
+/// Whether as many threads as are expected come, within ten seconds, while each waits for the others.
+class Meeting {
+ public:
+  explicit Meeting(int32_t expected) : expected_(expected) {}
 
-TEST(ThreadPool, CallsEachIndexOnce) {
+  void enter() {
+    ++arrived_;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (arrived_ < expected_ && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  }
+  bool is_complete() const { return arrived_ == expected_; }
+
+ private:
+  const int32_t expected_;
+  std::atomic<int32_t> arrived_ = 0;
+};
+
+TEST(ThreadPool, CallsTheTaskOnAsManyThreads) {
+  struct Loop {
+    Meeting meeting;
+    Counts counts;
+  };
   ThreadPool pool;
   for (int32_t size : {1, 2, 3, 7, 16}) {
-    Counts counts(static_cast<size_t>(size));
-    pool.parallel_for(size, count, &counts);
-    EXPECT_TRUE(counts.all_once()) << size;
-    EXPECT_EQ(counts.running, 0);
+    Loop loop{Meeting(size), Counts(static_cast<size_t>(size))};
+    pool.run(
+        size,
+        [](void *context, int32_t thread) {
+          Loop *const shared = static_cast<Loop *>(context);
+          shared->meeting.enter();
+          shared->counts.enter(thread);
+        },
+        &loop);
+    EXPECT_TRUE(loop.meeting.is_complete()) << size;
+    EXPECT_TRUE(loop.counts.all_once()) << size << " threads have numbers of their own, the caller 0";
+    EXPECT_EQ(loop.counts.running, 0);
   }
+}
+
+struct Calls {
+  std::atomic<int> by_caller = 0, by_workers = 0;
+};
+
+void count_calls(void *context, int32_t thread) {
+  Calls *const calls = static_cast<Calls *>(context);
+  ++(thread == 0 ? calls->by_caller : calls->by_workers);
 }
 
 TEST(ThreadPool, RunsLoopsOfSeveralThreadsAtOnce) {
@@ -53,9 +89,9 @@ TEST(ThreadPool, RunsLoopsOfSeveralThreadsAtOnce) {
   for (int caller = 0; caller < 4; ++caller) {
     callers.emplace_back([&pool, &wrong] {
       for (int i = 0; i < 50; ++i) {
-        Counts counts(3);
-        pool.parallel_for(3, count, &counts);
-        wrong += !counts.all_once();
+        Calls calls;
+        pool.run(3, count_calls, &calls);
+        wrong += calls.by_caller != 1 || calls.by_workers > 2;
       }
     });
   }
@@ -66,25 +102,18 @@ TEST(ThreadPool, RunsLoopsOfSeveralThreadsAtOnce) {
 TEST(ThreadPool, RunsLoopsInsideLoops) {
   struct Nested {
     ThreadPool pool;
-    Counts counts{6};
+    Calls outer, inner;
   } nested;
-  nested.pool.parallel_for(
+  nested.pool.run(
       3,
-      [](void *context, int32_t outer) {
-        struct Inner {
-          Nested *nested;
-          int32_t outer;
-        } inner{static_cast<Nested *>(context), outer};
-        inner.nested->pool.parallel_for(
-            2,
-            [](void *inner_context, int32_t index) {
-              const Inner *const loop = static_cast<Inner *>(inner_context);
-              loop->nested->counts.enter(2 * loop->outer + index);
-            },
-            &inner);
+      [](void *context, int32_t thread) {
+        Nested *const shared = static_cast<Nested *>(context);
+        count_calls(&shared->outer, thread);
+        shared->pool.run(2, count_calls, &shared->inner);
       },
       &nested);
-  EXPECT_TRUE(nested.counts.all_once());
+  EXPECT_EQ(nested.outer.by_caller, 1);
+  EXPECT_EQ(nested.inner.by_caller, 1 + nested.outer.by_workers);
 }
 
 class TaskLoopTest : public ::testing::Test {
@@ -115,6 +144,48 @@ TEST_F(TaskLoopTest, CallsEachIndexOnceOnAtMostSoManyThreads) {
     EXPECT_TRUE(counts.all_once());
     EXPECT_LE(counts.most_running, threads);
   }
+}
+
+TEST_F(TaskLoopTest, GivesAThreadTheSameIndicesInEveryLoop) {
+  struct Loop {
+    Meeting meeting{2};
+    std::thread::id threads[2];
+  };
+  const Execution options = execution(2);
+  CallContext context(options, &CachingAllocator::shared());
+  for (int i = 0; i < 20; ++i) {
+    Loop loop;
+    const auto task = [](void *, int index, uint8_t *closure) {
+      Loop *const shared = reinterpret_cast<Loop *>(closure);
+      shared->threads[index] = std::this_thread::get_id();
+      shared->meeting.enter();
+      return 0;
+    };
+    ASSERT_EQ(context.parallel_for(task, 0, 2, reinterpret_cast<uint8_t *>(&loop)), 0);
+    EXPECT_TRUE(loop.meeting.is_complete());
+    EXPECT_EQ(loop.threads[0], std::this_thread::get_id());
+    EXPECT_NE(loop.threads[1], loop.threads[0]);
+  }
+}
+
+TEST_F(TaskLoopTest, HelpsAThreadThatIsBusy) {
+  struct Loop {
+    std::atomic<int> done = 0;
+    bool all_others_done = false;
+  } loop;
+  const Execution options = execution(2);
+  CallContext context(options, &CachingAllocator::shared());
+  const auto task = [](void *, int index, uint8_t *closure) {
+    Loop *const shared = reinterpret_cast<Loop *>(closure);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto others_done = [&] { return shared->done == kCount - 1; };
+    while (index == 0 && !others_done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    if (index == 0) shared->all_others_done = others_done();
+    ++shared->done;
+    return 0;
+  };
+  ASSERT_EQ(context.parallel_for(task, 0, kCount, reinterpret_cast<uint8_t *>(&loop)), 0);
+  EXPECT_TRUE(loop.all_others_done) << "the caller's part was left to it, whose first index waits for the rest";
 }
 
 TEST_F(TaskLoopTest, ReturnsAnErrorAndStopsEarly) {

@@ -31,20 +31,20 @@ void *CachingAllocator::allocate(size_t bytes) {
   const int index = size_class(bytes);
   {
     const std::lock_guard lock(mutex_);
-    if (void *const block = free_[static_cast<size_t>(index)].pop()) return block;
+    if (void *const block = free_[static_cast<size_t>(index)].pop(TaskScope::current_thread())) return block;
   }
   return allocate_block(size_class_bytes(index));
 }
 
 void CachingAllocator::deallocate(void *block, size_t bytes) {
   const std::lock_guard lock(mutex_);
-  free_[static_cast<size_t>(size_class(bytes))].push(block);
+  free_[static_cast<size_t>(size_class(bytes))].push(block, TaskScope::current_thread());
 }
 
 void CachingAllocator::release() {
   const std::lock_guard lock(mutex_);
   for (FreeList &list : free_) {
-    while (void *const block = list.pop()) std::free(block);
+    while (void *const block = list.pop(0)) std::free(block);
   }
 }
 
@@ -56,8 +56,8 @@ CachingAllocator &CachingAllocator::shared() {
 PlanAllocator::~PlanAllocator() {
   for (int index = 0; index < kSizeClasses; ++index) {
     Class &blocks = classes_[static_cast<size_t>(index)];
-    while (void *const block = blocks.serial.pop()) upstream_->deallocate(block, size_class_bytes(index));
-    while (void *const block = blocks.tasks.pop()) upstream_->deallocate(block, size_class_bytes(index));
+    while (void *const block = blocks.serial.pop(0)) upstream_->deallocate(block, size_class_bytes(index));
+    while (void *const block = blocks.tasks.pop(0)) upstream_->deallocate(block, size_class_bytes(index));
   }
 }
 
@@ -66,7 +66,7 @@ bool PlanAllocator::reserve(int size_class, size_t task_blocks) {
   for (; blocks.task_blocks < task_blocks; ++blocks.task_blocks) {
     void *const block = upstream_->allocate(size_class_bytes(size_class));
     if (block == nullptr) return false;
-    blocks.tasks.push(block);
+    blocks.tasks.push(block, TaskScope::current_thread());
   }
   return true;
 }
@@ -81,9 +81,9 @@ void *PlanAllocator::allocate(size_t bytes) {
       task->give_back(index);
       return nullptr;
     }
-    return blocks.tasks.pop();
+    return blocks.tasks.pop(TaskScope::current_thread());
   }
-  if (void *const block = blocks.serial.pop()) return block;
+  if (void *const block = blocks.serial.pop(0)) return block;
   return upstream_->allocate(size_class_bytes(index));
 }
 
@@ -93,9 +93,9 @@ void PlanAllocator::deallocate(void *block, size_t bytes) {
   Class &blocks = classes_[static_cast<size_t>(index)];
   if (TaskScope *const task = TaskScope::current()) {
     task->give_back(index);
-    blocks.tasks.push(block);
+    blocks.tasks.push(block, TaskScope::current_thread());
   } else {
-    blocks.serial.push(block);
+    blocks.serial.push(block, 0);
   }
 }
 

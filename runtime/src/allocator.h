@@ -55,13 +55,15 @@ class CallerAllocator : public Allocator {
 /// What one task of a parallel loop holds. While a thread runs a task, `current()` there is the task's scope.
 class TaskScope {
  public:
-  /// `concurrency`: how many tasks of the loop may run at once.
-  explicit TaskScope(int32_t concurrency) : concurrency_(concurrency) { current_ = this; }
+  /// `concurrency`: how many tasks of the loop may run at once; `thread`: which of the loop's threads runs this one.
+  TaskScope(int32_t concurrency, int32_t thread) : concurrency_(concurrency), thread_(thread) { current_ = this; }
   ~TaskScope() { current_ = nullptr; }
   TaskScope(const TaskScope &) = delete;
   TaskScope &operator=(const TaskScope &) = delete;
 
   static TaskScope *current() { return current_; }
+  /// 0 outside of tasks.
+  static int32_t current_thread() { return current_ == nullptr ? 0 : current_->thread_; }
 
   /// Counts a block taken; returns how many blocks of the class all concurrent tasks may come to hold.
   size_t take(int size_class) {
@@ -71,7 +73,7 @@ class TaskScope {
 
  private:
   static thread_local TaskScope *current_;
-  int32_t concurrency_;
+  int32_t concurrency_, thread_;
   std::array<uint16_t, kSizeClasses> held_{};
 };
 

@@ -1,6 +1,7 @@
 #include "call_context.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <new>
@@ -18,31 +19,59 @@ struct alignas(kBlockAlignment) BlockHeader {
   size_t block_bytes;
 };
 
-/// A parallel loop of a kernel, shared by the threads that run it.
-struct TaskLoop {
-  CallContext *context;
-  CallContext::Task task;
-  uint8_t *closure;
-  int end;
-  int32_t concurrency;
-  std::atomic<int> next;
-  std::atomic<int> error{0};
+/// A parallel loop of a kernel, shared by the threads that run it. Each has a part of the indices, the same one in
+/// every loop that has as many, and helps with the others' when it is through: what it wrote is in its own caches, and
+/// what another wrote comes from there at some 50 ns a line where nothing fetches it ahead, as when zeros are stored.
+class TaskLoop {
+ public:
+  TaskLoop(CallContext *context, CallContext::Task task, uint8_t *closure, int first, int count, int32_t concurrency)
+      : context_(context), task_(task), closure_(closure), concurrency_(concurrency) {
+    parts_ = std::min(concurrency, kMostParts);
+    for (int32_t i = 0; i < parts_; ++i) {
+      const auto begin = [&](int64_t part) { return static_cast<int>(first + part * count / parts_); };
+      part_[static_cast<size_t>(i)].next = begin(i);
+      part_[static_cast<size_t>(i)].end = begin(i + 1);
+    }
+  }
 
-  void run() {
-    for (int i = next++; i < end && error == 0; i = next++) {
-      const TaskScope scope(concurrency);
+  void run(int32_t thread) {
+    const int32_t own = thread == 0 || parts_ == 1 ? 0 : 1 + (thread - 1) % (parts_ - 1);
+    for (int32_t i = 0; i < parts_; ++i) run_part(&part_[static_cast<size_t>((own + i) % parts_)], thread);
+  }
+
+  void run_one(int index) {
+    const int result = task_(context_, index, closure_);
+    int none = 0;
+    if (result != 0) error_.compare_exchange_strong(none, result);
+  }
+
+  int error() const { return error_; }
+
+ private:
+  static constexpr int32_t kMostParts = 64;
+
+  struct alignas(kBlockAlignment) Part {
+    std::atomic<int> next;
+    int end;
+  };
+
+  void run_part(Part *part, int32_t thread) {
+    for (int i = part->next++; i < part->end && error_ == 0; i = part->next++) {
+      const TaskScope scope(concurrency_, thread);
       run_one(i);
     }
   }
 
-  void run_one(int index) {
-    const int result = task(context, index, closure);
-    int none = 0;
-    if (result != 0) error.compare_exchange_strong(none, result);
-  }
+  CallContext *const context_;
+  const CallContext::Task task_;
+  uint8_t *const closure_;
+  const int32_t concurrency_;
+  int32_t parts_;
+  std::atomic<int> error_{0};
+  std::array<Part, kMostParts> part_;
 };
 
-void run_task_loop(void *loop, int32_t) { static_cast<TaskLoop *>(loop)->run(); }
+void run_task_loop(void *loop, int32_t thread) { static_cast<TaskLoop *>(loop)->run(thread); }
 
 }  // namespace
 
@@ -60,18 +89,19 @@ void CallContext::deallocate(void *memory) {
 }
 
 int CallContext::parallel_for(Task task, int first, int count, uint8_t *closure) {
-  const int32_t concurrency = std::min(execution_.threads, count);
-  TaskLoop loop{this, task, closure, first + count, concurrency, first};
-  if (TaskScope::current() != nullptr) {
-    for (int i = first; i < loop.end && loop.error == 0; ++i) loop.run_one(i);
-  } else if (concurrency <= 1) {
-    loop.run();
+  const bool is_nested = TaskScope::current() != nullptr;
+  const int32_t concurrency = std::max(1, std::min(execution_.threads, count));
+  TaskLoop loop(this, task, closure, first, count, is_nested ? 1 : concurrency);
+  if (is_nested) {
+    for (int i = first; i < first + count && loop.error() == 0; ++i) loop.run_one(i);
+  } else if (concurrency == 1) {
+    loop.run(0);
   } else if (execution_.pool) {
     execution_.pool->parallel_for(execution_.pool->context, concurrency, run_task_loop, &loop);
   } else {
-    ThreadPool::shared().parallel_for(concurrency, run_task_loop, &loop);
+    ThreadPool::shared().run(concurrency, run_task_loop, &loop);
   }
-  return loop.error;
+  return loop.error();
 }
 
 void CallContext::record_error(const char *text) {

@@ -2,8 +2,10 @@
 #ifndef HALCONV_RUNTIME_SIZE_CLASS_H_
 #define HALCONV_RUNTIME_SIZE_CLASS_H_
 
+#include <array>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 namespace halconv::runtime {
@@ -40,18 +42,30 @@ struct FreeBlock {
   FreeBlock *next;
 };
 
-/// The free blocks of one class.
+/// The free blocks of one class. A thread gets what it freed last, as long as there is any: its caches hold that block,
+/// and another thread's would come line by line from there.
 class FreeList {
  public:
-  void push(void *block) { first_ = new (block) FreeBlock{first_}; }
-  void *pop() {
-    FreeBlock *const block = first_;
-    if (block != nullptr) first_ = block->next;
-    return block;
+  void push(void *block, int32_t thread) {
+    FreeBlock *&first = first_[place(thread)];
+    first = new (block) FreeBlock{first};
+  }
+  void *pop(int32_t thread) {
+    for (size_t i = 0; i < kPlaces; ++i) {
+      FreeBlock *&first = first_[(place(thread) + i) % kPlaces];
+      FreeBlock *const block = first;
+      if (block == nullptr) continue;
+      first = block->next;
+      return block;
+    }
+    return nullptr;
   }
 
  private:
-  FreeBlock *first_ = nullptr;
+  static constexpr size_t kPlaces = 16;  ///< threads whose numbers differ by a multiple of it share one
+  static size_t place(int32_t thread) { return static_cast<size_t>(thread) % kPlaces; }
+
+  std::array<FreeBlock *, kPlaces> first_{};
 };
 
 }  // namespace halconv::runtime

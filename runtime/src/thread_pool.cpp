@@ -46,13 +46,9 @@ ThreadPool::~ThreadPool() {
   for (std::thread &worker : workers_) worker.join();
 }
 
-void ThreadPool::run_tasks(Loop *loop) {
-  for (int32_t i = loop->next++; i < loop->count; i = loop->next++) loop->task(loop->context, i);
-}
-
 ThreadPool::Loop *ThreadPool::open_loop() {
   for (Loop *loop = loops_; loop != nullptr; loop = loop->following) {
-    if (loop->next < loop->count && loop->workers < loop->count - 1) return loop;
+    if (loop->places > 0) return loop;
   }
   return nullptr;
 }
@@ -65,7 +61,9 @@ void ThreadPool::remove(const Loop *loop) {
 
 void ThreadPool::grow(int32_t workers) {
   try {
-    while (workers_.size() < static_cast<size_t>(workers)) workers_.emplace_back(&ThreadPool::work, this);
+    while (workers_.size() < static_cast<size_t>(workers)) {
+      workers_.emplace_back(&ThreadPool::work, this, static_cast<int32_t>(workers_.size()) + 1);
+    }
   } catch (const std::exception &) {
     // The loop is as right with the threads that there are.
   }
@@ -94,7 +92,7 @@ void ThreadPool::wait_until_idle(Loop *loop, std::unique_lock<std::mutex> *lock)
   loop->idle.wait(*lock, is_idle);
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(int32_t thread) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     Loop *const loop = open_loop();
@@ -102,25 +100,26 @@ void ThreadPool::work() {
       wait_for_change(&lock);
       continue;
     }
+    --loop->places;
     ++loop->workers;
     lock.unlock();
-    run_tasks(loop);
+    loop->task(loop->context, thread);
     lock.lock();
     if (--loop->workers == 0) loop->idle.notify_one();
   }
 }
 
-void ThreadPool::parallel_for(int32_t count, Task task, void *context) {
-  Loop loop{task, context, count};
+void ThreadPool::run(int32_t threads, Task task, void *context) {
+  Loop loop{task, context, threads - 1};
   {
     const std::lock_guard lock(mutex_);
-    grow(count - 1);
+    grow(threads - 1);
     loop.following = loops_;
     loops_ = &loop;
     ++changes_;
   }
-  for (int32_t i = 1; i < count; ++i) wake_.notify_one();
-  run_tasks(&loop);
+  for (int32_t i = 1; i < threads; ++i) wake_.notify_one();
+  task(context, 0);
   std::unique_lock lock(mutex_);
   remove(&loop);
   wait_until_idle(&loop, &lock);

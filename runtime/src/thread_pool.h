@@ -19,16 +19,16 @@ int32_t available_cores();
 /// spins for a tenth of a millisecond before it sleeps, where the workers and a caller have a core each.
 class ThreadPool {
  public:
-  using Task = void (*)(void *context, int32_t index);
+  using Task = void (*)(void *context, int32_t thread);
 
   ThreadPool() = default;
   ~ThreadPool();
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;
 
-  /// Calls task(context, i) once for each i in [0, count), each i handed to the next free of `count` threads or of as
-  /// many as the system gives; returns when all have returned.
-  void parallel_for(int32_t count, Task task, void *context);
+  /// Calls task(context, thread) on the calling thread, which is 0. Until that returns workers that are free call it
+  /// too, threads - 1 times at most, each with its own number, from 1 on. Returns when all have returned.
+  void run(int32_t threads, Task task, void *context);
 
   /// The process's own, never destroyed.
   static ThreadPool &shared();
@@ -38,18 +38,16 @@ class ThreadPool {
   struct Loop {
     Task task;
     void *context;
-    int32_t count;
-    std::atomic<int32_t> next{0};
-    std::atomic<int32_t> workers{0};  ///< inside run_tasks, the caller not counted; changed under mutex_
+    int32_t places;                   ///< for workers that have not come yet
+    std::atomic<int32_t> workers{0};  ///< inside the task; changed under mutex_
     std::condition_variable idle{};
     Loop *following = nullptr;
   };
 
-  static void run_tasks(Loop *loop);
   Loop *open_loop();
   void remove(const Loop *loop);
   void grow(int32_t workers);
-  void work();
+  void work(int32_t thread);
   bool may_spin() const;
   void wait_for_change(std::unique_lock<std::mutex> *lock);
   void wait_until_idle(Loop *loop, std::unique_lock<std::mutex> *lock);
