@@ -19,8 +19,10 @@ class Conv2dBackwardFilterWinograd : public KernelGenerator<Conv2dBackwardFilter
     const Halide::Func src_padded =
         zero_padded(src, src.type(), src.dim(1).extent(), src.dim(2).extent(), static_cast<int>(p.pad_left),
                     static_cast<int>(p.pad_top), src.dim(0).extent());
-    const Halide::Func d_dst_padded =
-        zero_padded(d_dst, d_dst.type(), d_dst.dim(1).extent(), d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
+    const Halide::Func d_dst_padded = schedules::winograd_fits_d_dst(kernel_key())
+                                          ? Halide::Func(d_dst)
+                                          : zero_padded(d_dst, d_dst.type(), d_dst.dim(1).extent(),
+                                                        d_dst.dim(2).extent(), 0, 0, d_dst.dim(0).extent());
     gradient_ = winograd_filter_gradient(
         transform, src_padded, d_dst_padded, static_cast<int>(schedules::ceil_divide(p.out_width, tile)),
         static_cast<int>(schedules::ceil_divide(p.out_height, tile)), d_dst.dim(3).extent());
@@ -31,11 +33,12 @@ class Conv2dBackwardFilterWinograd : public KernelGenerator<Conv2dBackwardFilter
     this->declare_image(src, this->input_extents);
     this->declare_image(d_dst, this->output_extents);
     this->declare_dense(d_filter, this->filter_extents);
-    schedules::schedule_winograd_backward_filter(this->key("conv2d_backward_filter_winograd" + std::to_string(tile)),
-                                                 d_filter, gradient_);
+    schedules::schedule_winograd_backward_filter(kernel_key(), d_filter, gradient_);
   }
 
  private:
+  schedules::KernelKey kernel_key() { return this->key("conv2d_backward_filter_winograd" + std::to_string(tile)); }
+
   WinogradFilterGradient gradient_;
 };
 

@@ -99,6 +99,8 @@ void schedule_reorder_filter_winograd(const Halide::Target &target, Halide::Func
   schedule_reorder_filter_winograd_cpu(target, packed, taps, contiguous, tiles);
 }
 
+bool winograd_fits_d_dst(const KernelKey &key) { return winograd_fits_d_dst_cpu(key); }
+
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,
                                        const generators::WinogradFilterGradient &gradient) {
   schedule_winograd_backward_filter_cpu(key, result, gradient);

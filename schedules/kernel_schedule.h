@@ -110,6 +110,10 @@ int winograd_block(const KernelKey &key);
 std::vector<Prefetch> schedule_winograd(const KernelKey &key, Halide::Func result,
                                         const generators::WinogradConvolution &convolution);
 
+/// Whether the blocks and tiles of schedule_winograd_backward_filter's kernel are those of d_dst, without any that
+/// overhang: it reads d_dst where it is.
+bool winograd_fits_d_dst(const KernelKey &key);
+
 /// Schedules the filter's gradient by transformed tiles. CPU targets only.
 void schedule_winograd_backward_filter(const KernelKey &key, Halide::Func result,
                                        const generators::WinogradFilterGradient &gradient);

@@ -6,6 +6,8 @@
 
 namespace halconv::schedules {
 
+bool winograd_fits_d_dst_cpu(const KernelKey &key);
+
 void schedule_winograd_backward_filter_cpu(const KernelKey &key, Halide::Func result,
                                            const generators::WinogradFilterGradient &gradient);
 

@@ -131,18 +131,16 @@ std::vector<RegisterTile> filter_register_tiles(const CpuMachine &machine, const
                         [&](const RegisterTile &tile) { return cycles(machine, problem, tile); });
 }
 
-int tile_of(const KernelKey &key) { return key.operation.ends_with(kWinograd2) ? 2 : 4; }
-
 WinogradBackwardFilterCpuParameters estimate_winograd_backward_filter(const KernelKey &key) {
   const CpuMachine machine = cpu_machine(key.target, key.accumulator());
   const RegisterTile tile = filter_register_tiles(machine, *key.problem).front();
   WinogradBackwardFilterCpuParameters best;
   best.vectors = tile.vectors;
   best.channels = tile.scalars;
-  choose_task(machine, *key.problem, tile_of(key), &best);
-  choose_tiles(machine, *key.problem, tile_of(key), &best);
-  share_tiles(machine, *key.problem, tile_of(key), &best);
-  stream_large_filter(machine, *key.problem, tile_of(key), &best);
+  choose_task(machine, *key.problem, winograd_backward_filter_tile(key), &best);
+  choose_tiles(machine, *key.problem, winograd_backward_filter_tile(key), &best);
+  share_tiles(machine, *key.problem, winograd_backward_filter_tile(key), &best);
+  stream_large_filter(machine, *key.problem, winograd_backward_filter_tile(key), &best);
   return best;
 }
 
@@ -158,6 +156,8 @@ ScheduleNumbers numbers_of(const WinogradBackwardFilterCpuParameters &p) {
 }
 
 }  // namespace
+
+int winograd_backward_filter_tile(const KernelKey &key) { return key.operation.ends_with(kWinograd2) ? 2 : 4; }
 
 std::vector<ScheduleNumbers> winograd_backward_filter_cpu_space(const KernelKey &key) {
   constexpr size_t kRegisterTiles = 8;

@@ -16,6 +16,9 @@ struct WinogradBackwardFilterCpuParameters {
   int tile_tasks = 1;     ///< parts of the tiles, each summed into products of its own; only where tiles are streamed
 };
 
+/// Rows and columns of d_dst in a tile.
+int winograd_backward_filter_tile(const KernelKey &key);
+
 /// The tuned row where there is one, else the heuristic's choice.
 WinogradBackwardFilterCpuParameters winograd_backward_filter_cpu_parameters(const KernelKey &key);
 
