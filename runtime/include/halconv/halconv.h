@@ -119,7 +119,7 @@ typedef struct halconv_allocator {
 } halconv_allocator;
 
 /// `parallel_for` calls `task(task_context, i)` once for each i in [0, count), in any order and on any threads, and
-/// returns when all have returned.
+/// returns when all have returned. A thread that runs the same i in every loop finds its data in its caches.
 typedef struct halconv_thread_pool {
   void *context;
   void (*parallel_for)(void *context, int32_t count, void (*task)(void *task_context, int32_t index),
