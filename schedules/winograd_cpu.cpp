@@ -95,6 +95,17 @@ Halide::LoopLevel schedule_planes(const KernelKey &key, Func result, const Winog
   return {tiles, loops.tile_column};
 }
 
+/// Where one task has all rows, threads share what all blocks of channels read. On two threads images of 14x14 and 7x7
+/// are 1.01 to 1.03 times as fast so, 1.02 to 1.13 times where the cores share no L3, on one 0.99 to 1.01 times
+/// (F(2x2), 256 and 512 channels, AVX-512 and AVX2, an EPYC, Zen 5).
+void share_image(const KernelKey &key, Func image, Func padded) {
+  constexpr int kTiles = 8, kRows = 4;
+  const Var task("share_task");
+  const Var tile = image.args()[3], row = padded.args()[2];
+  image.split(tile, task, tile, kTiles, TailStrategy::GuardWithIf).parallel(task);
+  if (!key.is_planar()) padded.split(row, task, row, kRows, TailStrategy::GuardWithIf).parallel(task);
+}
+
 /// A block of the filter for the next element of the transformed tiles, fetched while this element's is multiplied.
 BlockPrefetch next_filter_point(const KernelKey &key, const WinogradCpuParameters &p,
                                 const WinogradConvolution &convolution) {
@@ -153,6 +164,7 @@ std::vector<Prefetch> schedule_winograd_cpu(const KernelKey &key, Func result, c
   } else {
     padded.compute_at(task).vectorize(padded.args()[0], lanes, tail);
   }
+  if (p.tile_rows_per_task >= winograd_shape(key).tile_rows) share_image(key, image, padded);
   if (p.next_point != 0) return {next_filter_point(key, p, convolution)};
   if (p.prefetch == 0) return {};
   return {VectorPrefetch{convolution.sum.name(), "filter", p.prefetch / p.unroll}};
