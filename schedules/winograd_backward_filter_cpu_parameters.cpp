@@ -64,21 +64,46 @@ int64_t tile_bytes(const CpuMachine &machine, const Conv2dProblem &problem, int 
   return (problem.in_channels + problem.out_channels) * (tile + 2) * (tile + 2) * machine.lane_bytes;
 }
 
-/// At most 63 tiles in sequence, and at most half of an image's: a single sum of them all errs up to 4 % more than the
-/// direct sum in sequence does, sums of blocks less.
+/// Of the tiles of all images.
+int64_t all_tiles_bytes(const CpuMachine &machine, const Conv2dProblem &problem, int tile) {
+  return problem.batch * tiles_of_image(problem, tile) * tile_bytes(machine, problem, tile);
+}
+
+/// Whether L2 holds the products of the filter, but not the tiles.
+bool l2_holds_products_but_not_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile) {
+  const int64_t products = problem.in_channels * problem.out_channels * (tile + 2) * (tile + 2);
+  return all_tiles_bytes(machine, problem, tile) > machine.l2_bytes &&
+         products * machine.lane_bytes <= machine.l2_bytes;
+}
+
+/// Tiles that take less than so many L2s are stored.
+constexpr int64_t kStreamedL2s = 8;
+
+/// Of tiles that are stored: those of a register tile's channels stay in L1 from one to the next.
+constexpr int64_t kMostStoredTilesInSequence = 25;
+
+/// Tiles in sequence, at most half of an image's: a single sum of them all errs up to 4 % more than the direct sum in
+/// sequence does, sums of blocks less.
+int sequence(int64_t tiles, int64_t most) {
+  const int64_t blocks = std::min(tiles, std::max<int64_t>(2, ceil_divide(tiles, most)));
+  return static_cast<int>(ceil_divide(tiles, blocks));
+}
+
+/// Tiles of all channels from beyond L2, of a filter whose products L2 holds, are transformed by every task for itself
+/// where they take 8 times L2 and more. Below they are stored, 25 in sequence: of AVX-512's peak, so and streamed,
+/// F(2x2) 128->128 @20 177 and 153 %, 64->64 @28 154 and 147 %, of AVX2's 193 and 160, 182 and 167, 128->128 @28 192
+/// and 179 % (one core of an EPYC, Zen 5).
 void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
                   WinogradBackwardFilterCpuParameters *best) {
-  const int64_t tiles = tiles_of_image(problem, tile);
-  const int64_t point_bytes = (tile + 2) * (tile + 2) * machine.lane_bytes;
-  best->streams_tiles = problem.batch * tiles * tile_bytes(machine, problem, tile) > machine.l2_bytes &&
-                        problem.in_channels * problem.out_channels * point_bytes <= machine.l2_bytes;
-  int64_t most = kMostTilesInSequence;
+  best->streams_tiles = l2_holds_products_but_not_tiles(machine, problem, tile) &&
+                        all_tiles_bytes(machine, problem, tile) >= kStreamedL2s * machine.l2_bytes;
+  int64_t most = kMostStoredTilesInSequence;
   if (best->streams_tiles != 0) {
     const int64_t task_channels = best->channels_per_task + best->blocks_per_task * best->vectors * machine.lanes;
-    most = std::clamp<int64_t>(machine.l2_bytes / 4 / (task_channels * point_bytes), 8, kMostTilesInSequence);
+    const int64_t task_bytes = task_channels * (tile + 2) * (tile + 2) * machine.lane_bytes;
+    most = std::clamp<int64_t>(machine.l2_bytes / 4 / task_bytes, 8, kMostTilesInSequence);
   }
-  const int64_t blocks = std::min(tiles, std::max<int64_t>(2, ceil_divide(tiles, most)));
-  best->tiles_in_sequence = static_cast<int>(ceil_divide(tiles, blocks));
+  best->tiles_in_sequence = sequence(tiles_of_image(problem, tile), most);
 }
 
 /// Tasks that share the tiles, each with products of the whole filter, where these are little beside the tiles, which
@@ -89,7 +114,7 @@ void choose_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int t
 void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int tile,
                  WinogradBackwardFilterCpuParameters *best) {
   constexpr int64_t kPasses = 3;  // zeros, sums, and what adds them up
-  if (best->streams_tiles == 0) return;
+  if (!l2_holds_products_but_not_tiles(machine, problem, tile)) return;
   const int64_t image_tiles = tiles_of_image(problem, tile);
   const int64_t channels = problem.in_channels + problem.out_channels;
   const int64_t products = problem.in_channels * problem.out_channels;
@@ -97,6 +122,7 @@ void share_tiles(const CpuMachine &machine, const Conv2dProblem &problem, int ti
   const int64_t most =
       std::clamp<int64_t>(machine.l2_bytes / 2 / tile_bytes(machine, problem, tile), 8, kMostTilesInSequence);
   best->tiles_in_sequence = static_cast<int>(ceil_divide(image_tiles, ceil_divide(image_tiles, most))) | 1;  // odd
+  best->streams_tiles = 1;
   best->tile_tasks = kWinogradBackwardFilterTasks;
 }
 
@@ -110,7 +136,7 @@ void stream_large_filter(const CpuMachine &machine, const Conv2dProblem &problem
                          WinogradBackwardFilterCpuParameters *best) {
   if (best->streams_tiles != 0) return;
   const int64_t image_tiles = tiles_of_image(problem, tile), channels = problem.in_channels + problem.out_channels;
-  if (problem.batch * image_tiles * tile_bytes(machine, problem, tile) < 8 * machine.l2_bytes) return;
+  if (all_tiles_bytes(machine, problem, tile) < kStreamedL2s * machine.l2_bytes) return;
   const int64_t block = best->vectors * machine.lanes, blocks = ceil_divide(problem.out_channels, block);
   const int64_t c_tiles = ceil_divide(problem.in_channels, best->channels);
   const int64_t sequences = std::max<int64_t>(2, ceil_divide(image_tiles, kMostTilesInSequence));
