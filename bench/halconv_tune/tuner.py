@@ -2,8 +2,10 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from .comparison import compare
 from .kernel_process import KernelFailure
@@ -116,12 +118,19 @@ class Tuner:
                 self.record(subject, numbers, failure.outcome, message=str(failure))
 
     def try_candidate(self, subject, numbers, library):
+        peak = flops = 0
+
+        @contextmanager
+        def start_candidate():
+            nonlocal peak, flops
+            with self.workshop.start(subject.kernel, library) as process:
+                yield process
+                peak, flops = median([process.peak() for _ in range(9)]), process.flops
+
+        start_incumbent = partial(self.workshop.start, subject.kernel, subject.library)
         try:
-            with self.workshop.start(subject.kernel, library) as candidate:
-                with self.workshop.start(subject.kernel, subject.library) as incumbent:
-                    comparison, adopted = compare(incumbent.turn, candidate.turn, self.rule)
-                peak = median([candidate.peak() for _ in range(9)])
-                rate = candidate.flops / comparison.seconds
+            comparison, adopted = compare(start_incumbent, start_candidate, self.rule)
+            rate = flops / comparison.seconds
         except KernelFailure as failure:
             self.record(subject, numbers, failure.outcome, message=str(failure))
             return

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from halconv_tune.comparison import Rule, compare
@@ -26,25 +28,36 @@ def test_median_interval_has_the_tabulated_ranks():
     assert median_interval(range(5), 0.95) == (-float("inf"), float("inf"))
 
 
-def noisy(seconds, generator):
-    """Turns of a kernel on a machine with other work: a few percent of noise, and now and then far too slow."""
+def noisy(seconds, generator, luck=0.0):
+    """Starts processes of a kernel on a machine with other work: a few percent of noise, and now and then far too slow;
+    every second process is slower by `luck` from its start to its end."""
 
-    def turn():
-        slow = 1 + generator.random() if generator.random() < 0.1 else 1
-        return seconds * generator.lognormvariate(0, 0.04) * slow
+    @contextmanager
+    def start():
+        pages = 1 + luck * (generator.random() < 0.5)
 
-    return turn
+        def turn():
+            slow = 1 + generator.random() if generator.random() < 0.1 else 1
+            return seconds * pages * generator.lognormvariate(0, 0.04) * slow
+
+        yield SimpleNamespace(turn=turn)
+
+    return start
 
 
-def share_adopted(gain, trials=200):
+def share_adopted(gain, luck=0.0, trials=200):
     generator = random.Random(1)
-    rule = Rule()
-    return sum(compare(noisy(gain, generator), noisy(1, generator), rule)[1] for _ in range(trials)) / trials
+    incumbent, candidate = noisy(gain, generator, luck), noisy(1, generator, luck)
+    return sum(compare(incumbent, candidate, Rule())[1] for _ in range(trials)) / trials
 
 
 def test_noise_is_not_adopted():
     assert share_adopted(1.0) == 0
     assert share_adopted(Rule.gain) <= 0.01
+
+
+def test_a_lucky_process_is_seldom_adopted():
+    assert share_adopted(1.0, luck=0.2) <= 0.05  # a quarter of the comparisons pair a lucky one with an unlucky one
 
 
 def test_what_is_faster_beyond_the_noise_is_adopted():
@@ -54,8 +67,9 @@ def test_what_is_faster_beyond_the_noise_is_adopted():
 def test_a_drift_of_the_clock_favours_nobody():
     turns = iter(range(10000))
 
+    @contextmanager
     def quickening():
-        return 0.95 ** next(turns)
+        yield SimpleNamespace(turn=lambda: 0.95 ** next(turns))
 
     assert not compare(quickening, quickening, Rule())[1]
 
