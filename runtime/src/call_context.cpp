@@ -20,8 +20,9 @@ struct alignas(kBlockAlignment) BlockHeader {
 };
 
 /// A parallel loop of a kernel, shared by the threads that run it. Each has a part of the indices, the same one in
-/// every loop that has as many, and helps with the others' when it is through: what it wrote is in its own caches, and
-/// what another wrote comes from there at some 50 ns a line where nothing fetches it ahead, as when zeros are stored.
+/// every loop that has as many, and helps with the others' when it is through: what it wrote is in its own caches. By
+/// indices handed out one by one Winograd's backward_filter, 64 channels at 56x56, took 1.25 times as long on two cores
+/// that share no L3 (an EPYC, Zen 5), as long on those that do.
 class TaskLoop {
  public:
   TaskLoop(CallContext *context, CallContext::Task task, uint8_t *closure, int first, int count, int32_t concurrency)
@@ -29,8 +30,7 @@ class TaskLoop {
     parts_ = std::min(concurrency, kMostParts);
     for (int32_t i = 0; i < parts_; ++i) {
       const auto begin = [&](int64_t part) { return static_cast<int>(first + part * count / parts_); };
-      part_[static_cast<size_t>(i)].next = begin(i);
-      part_[static_cast<size_t>(i)].end = begin(i + 1);
+      part_[static_cast<size_t>(i)] = {begin(i), begin(i + 1)};
     }
   }
 
@@ -50,13 +50,14 @@ class TaskLoop {
  private:
   static constexpr int32_t kMostParts = 64;
 
+  /// A cache line each.
   struct alignas(kBlockAlignment) Part {
-    std::atomic<int> next;
-    int end;
+    int next, end;
   };
 
   void run_part(Part *part, int32_t thread) {
-    for (int i = part->next++; i < part->end && error_ == 0; i = part->next++) {
+    std::atomic_ref<int> next(part->next);
+    for (int i = next++; i < part->end && error_ == 0; i = next++) {
       const TaskScope scope(concurrency_, thread);
       run_one(i);
     }
@@ -68,7 +69,7 @@ class TaskLoop {
   const int32_t concurrency_;
   int32_t parts_;
   std::atomic<int> error_{0};
-  std::array<Part, kMostParts> part_;
+  std::array<Part, kMostParts> part_;  ///< the first parts_ of them, written by the constructor
 };
 
 void run_task_loop(void *loop, int32_t thread) { static_cast<TaskLoop *>(loop)->run(thread); }
